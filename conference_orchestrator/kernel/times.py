@@ -1,0 +1,91 @@
+"""Instants and wall time: the one place that knows pytz.
+
+An instant is an aware datetime in UTC. A wall time is a naive datetime together with the IANA name of a zone.
+Arithmetic on appointments is done on wall times, then each is made an instant once: adding a week to a localized
+time would keep the old offset across a clock change.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+import pytz
+
+from conference_orchestrator.kernel.errors import Invalid
+
+
+class Clock(Protocol):
+    """Says what time it is; tests hand in one that stands still."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+        return datetime.now(UTC)
+
+
+def is_zone(name: str) -> bool:
+    """Whether `name` is an IANA zone, written exactly ("Europe/Berlin", not "europe/berlin")."""
+    return name in pytz.all_timezones_set
+
+
+def zone(name: str) -> pytz.BaseTzInfo:
+    """The pytz zone. Invalid, naming `time_zone`, when there is none of that name."""
+    if not is_zone(name):
+        raise Invalid({"time_zone": f"{name!r} is not an IANA time zone such as Europe/Berlin."})
+    return pytz.timezone(name)
+
+
+def instant(wall: datetime, time_zone: str) -> datetime:
+    """The UTC instant at which a clock on the wall in `time_zone` shows `wall` (naive).
+
+    In the repeated hour of autumn the first pass counts; a time in the skipped hour of spring moves forward by the gap.
+    """
+    if wall.tzinfo is not None:
+        raise TypeError("a wall time is naive")
+    place = zone(time_zone)
+    try:
+        local = place.localize(wall, is_dst=None)
+    except pytz.AmbiguousTimeError:
+        local = place.localize(wall, is_dst=True)
+    except pytz.NonExistentTimeError:
+        # Read with the offset before the gap, the instant shows on the wall as the same time moved on by the gap.
+        local = place.localize(wall, is_dst=False)
+    return local.astimezone(UTC)
+
+
+def is_skipped(wall: datetime, time_zone: str) -> bool:
+    """Whether no clock in `time_zone` ever shows `wall` (naive), because spring skips that hour."""
+    try:
+        zone(time_zone).localize(wall, is_dst=None)
+    except pytz.NonExistentTimeError:
+        return True
+    except pytz.AmbiguousTimeError:
+        return False
+    return False
+
+
+def local(at: datetime, time_zone: str) -> datetime:
+    """The instant as shown by a clock in `time_zone`: aware, with that zone's offset at that instant."""
+    if at.tzinfo is None:
+        raise TypeError("an instant is aware")
+    return zone(time_zone).normalize(at.astimezone(zone(time_zone)))
+
+
+def wall(at: datetime, time_zone: str) -> datetime:
+    """The naive wall time in `time_zone` at the instant."""
+    return local(at, time_zone).replace(tzinfo=None)
+
+
+def rfc3339(at: datetime) -> str:
+    """The instant as RFC 3339 in UTC with `Z`, fractions only when there are any."""
+    if at.tzinfo is None:
+        raise TypeError("an instant is aware")
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
