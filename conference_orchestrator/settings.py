@@ -1,0 +1,189 @@
+"""Every setting, typed, read once from the environment (`CO_...`) at the start.
+
+`NAME_FILE` reads a value from a file, an empty value counts as unset, and a `CO_` name that nobody knows stops the
+start: a misspelt setting must not be ignored in silence. `CO_TEST_...` belongs to the test suite.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+
+class SettingsError(Exception):
+    """A setting is wrong or missing; the text names it and says what to do."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host account named in `CO_WEBEX_HOSTS`: its e-mail and how many meetings it may host at a time."""
+
+    email: str
+    capacity: int = 1
+
+
+def _url(name: str, value: str, schemes: tuple[str, ...]) -> SplitResult:
+    parts = urlsplit(value)
+    if parts.scheme not in schemes or not parts.hostname:
+        raise SettingsError(f"{name} must be an address that begins with {' or '.join(f'{s}://' for s in schemes)}.")
+    return parts
+
+
+def _public_url(name: str, value: str) -> str:
+    parts = _url(name, value, ("http", "https"))
+    if parts.query or parts.fragment:
+        raise SettingsError(f"{name} must not have a query or a fragment.")
+    return value.rstrip("/")
+
+
+def _smtp_url(name: str, value: str) -> str:
+    _url(name, value, ("smtp", "smtps"))
+    return value
+
+
+def _database_url(name: str, value: str) -> str:
+    if value.startswith("sqlite:///"):
+        path = value.removeprefix("sqlite:///")
+        # A relative path would end in Flask's instance folder; ours is relative to where the service is started.
+        return value if path == ":memory:" else f"sqlite:///{Path(path).absolute()}"
+    if value.startswith("postgresql+psycopg://"):
+        return value
+    raise SettingsError(f"{name} must begin with sqlite:/// or postgresql+psycopg://.")
+
+
+def _one_of(*allowed: str) -> Callable[[str, str], str]:
+    def read(name: str, value: str) -> str:
+        if value not in allowed:
+            raise SettingsError(f"{name} must be one of {', '.join(allowed)}, not {value!r}.")
+        return value
+
+    return read
+
+
+def _hosts(name: str, value: str) -> tuple[Host, ...]:
+    found = []
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        email, _, capacity = part.partition("=")
+        if "@" not in email or (capacity and not (capacity.isdigit() and int(capacity) > 0)):
+            raise SettingsError(f"{name}: {part!r} is not host@example.org or host@example.org=2.")
+        found.append(Host(email.strip().lower(), int(capacity or 1)))
+    return tuple(found)
+
+
+def _text(_name: str, value: str) -> str:
+    return value
+
+
+def _setting(default: Any, read: Callable[[str, str], Any] = _text, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"read": read, "secret": secret})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The service's settings; their meaning is told in docs/settings.md. Values are checked, secrets are masked by `report`."""
+
+    database_url: str = _setting("sqlite:///var/conference.db", _database_url, secret=True)
+    secret_key: str = _setting("", secret=True)
+    public_url: str = _setting("http://127.0.0.1:8000", _public_url)
+    smtp_url: str = _setting("", _smtp_url, secret=True)
+    mail_from: str = _setting("Helpdesk <helpdesk@localhost>")
+    mail_reply_to: str = _setting("")
+    captcha: str = _setting("on", _one_of("on", "off"))
+    imap_url: str = _setting("", secret=True)
+    provider: str = _setting("mock")
+    webex_url: str = _setting("https://webexapis.com/v1/", _public_url)
+    webex_token: str = _setting("", secret=True)
+    webex_client_id: str = _setting("")
+    webex_client_secret: str = _setting("", secret=True)
+    webex_refresh_token: str = _setting("", secret=True)
+    webex_hosts: tuple[Host, ...] = _setting((), _hosts)
+    webex_webhook_secret: str = _setting("", secret=True)
+    engine: str = _setting("embedded", _one_of("embedded", "procrastinate"))
+    oidc_issuer: str = _setting("")
+    oidc_client_id: str = _setting("")
+    oidc_client_secret: str = _setting("", secret=True)
+    log_level: str = _setting("info", _one_of("debug", "info", "warning", "error"))
+    log_format: str = _setting("", _one_of("text", "json"))
+
+    @property
+    def reply_to(self) -> str:
+        """Where answers to invitations return: `CO_MAIL_REPLY_TO`, else the sender."""
+        return self.mail_reply_to or self.mail_from
+
+
+def load(environ: Mapping[str, str], *, var: Path = Path("var")) -> Settings:
+    """The settings that `environ` gives. A missing secret key is made once and kept under `var`.
+
+    Raises SettingsError for an unknown name, a wrong value, or an https installation without its own secret key.
+    """
+    known = {f"CO_{f.name.upper()}": f for f in fields(Settings)}
+    for name in environ:
+        if name.startswith("CO_") and not name.startswith("CO_TEST_") and name.removesuffix("_FILE") not in known:
+            raise SettingsError(
+                f"{name} is not a setting of this service; `conference-orchestrator settings` lists them."
+            )
+    values: dict[str, Any] = {}
+    for name, setting in known.items():
+        raw = _raw(environ, name) or (setting.default if name == "CO_DATABASE_URL" else "")
+        if raw:
+            values[setting.name] = setting.metadata["read"](name, raw)
+    settings = Settings(**values)
+    return settings if settings.secret_key else _with_own_key(settings, var)
+
+
+def _raw(environ: Mapping[str, str], name: str) -> str:
+    if value := environ.get(name, "").strip():
+        return value
+    if path := environ.get(f"{name}_FILE", "").strip():
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{name}_FILE: {path} cannot be read ({error}).") from error
+    return ""
+
+
+def _with_own_key(settings: Settings, var: Path) -> Settings:
+    if settings.public_url.startswith("https://"):
+        raise SettingsError(
+            "CO_SECRET_KEY is required when CO_PUBLIC_URL is https; make one with `openssl rand -hex 32`."
+        )
+    path = var / "secret_key"
+    try:
+        var.mkdir(parents=True, exist_ok=True)
+        # Opened exclusively: of two processes that start together one makes the key and the other reads it.
+        with path.open("x", encoding="utf-8") as file:
+            path.chmod(0o600)
+            file.write(secrets.token_hex(32))
+    except FileExistsError:
+        pass  # noqa: S110  - made at an earlier start; read below
+    return Settings(
+        **{f.name: getattr(settings, f.name) for f in fields(Settings)} | {"secret_key": path.read_text().strip()}
+    )
+
+
+def report(settings: Settings, environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Name, value (secrets masked) and origin of every setting, for `conference-orchestrator settings`."""
+    rows = []
+    for f in fields(Settings):
+        name = f"CO_{f.name.upper()}"
+        value = getattr(settings, f.name)
+        shown = "********" if f.metadata["secret"] and value else _shown(value)
+        origin = (
+            "environment"
+            if environ.get(name, "").strip()
+            else "file"
+            if environ.get(f"{name}_FILE", "").strip()
+            else "default"
+        )
+        rows.append((name, shown, origin))
+    return rows
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(f"{h.email}={h.capacity}" for h in value)
+    return str(value)
