@@ -6,6 +6,9 @@ start: a misspelt setting must not be ignored in silence. `CO_TEST_...` belongs 
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -84,7 +87,7 @@ def _setting(default: Any, read: Callable[[str, str], Any] = _text, *, secret: b
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The service's settings; their meaning is told in docs/settings.md. Values are checked, secrets are masked by `report`."""
+    """The service's settings; docs/settings.md tells their meaning. Values are checked, `report` masks secrets."""
 
     database_url: str = _setting("sqlite:///var/conference.db", _database_url, secret=True)
     secret_key: str = _setting("", secret=True)
@@ -151,18 +154,16 @@ def _with_own_key(settings: Settings, var: Path) -> Settings:
         raise SettingsError(
             "CO_SECRET_KEY is required when CO_PUBLIC_URL is https; make one with `openssl rand -hex 32`."
         )
-    path = var / "secret_key"
-    try:
-        var.mkdir(parents=True, exist_ok=True)
-        # Opened exclusively: of two processes that start together one makes the key and the other reads it.
-        with path.open("x", encoding="utf-8") as file:
-            path.chmod(0o600)
-            file.write(secrets.token_hex(32))
-    except FileExistsError:
-        pass  # noqa: S110  - made at an earlier start; read below
-    return Settings(
-        **{f.name: getattr(settings, f.name) for f in fields(Settings)} | {"secret_key": path.read_text().strip()}
-    )
+    path, draft = var / "secret_key", var / f"secret_key.{secrets.token_hex(8)}"
+    var.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_hex(32), encoding="utf-8")
+        # A link appears whole or not at all: of two processes that start together one makes the key, both read it.
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
+    return dataclasses.replace(settings, secret_key=path.read_text(encoding="utf-8").strip())
 
 
 def report(settings: Settings, environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
