@@ -1,0 +1,175 @@
+"""The database handle, the base of all models, and how connections behave on SQLite and PostgreSQL.
+
+Flows that write carry the execution option WRITES (see `kernel/transaction.py`): on SQLite they begin with BEGIN
+IMMEDIATE, because a plain BEGIN that turns into a write later fails with "database is locked" under load.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Connection,
+    Date,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Time,
+    TypeDecorator,
+    Uuid,
+    event,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, registry
+
+from conference_orchestrator.kernel.errors import Stale
+
+WRITES = "conference_orchestrator_writes"
+STEPS = "conference_orchestrator_steps"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant: aware on both sides, UTC inside. A naive value is refused, because SQLite would drop its offset."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise TypeError("an instant is aware")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+TYPES: dict[Any, Any] = {
+    datetime: UtcDateTime(),
+    date: Date(),
+    time: Time(),
+    uuid.UUID: Uuid(),
+    str: String(),
+    dict[str, Any]: JSON(),
+    list[str]: JSON(),
+    list[Any]: JSON(),
+}
+
+
+class Model(DeclarativeBase):
+    """The base of every table."""
+
+    registry = registry(type_annotation_map=TYPES, metadata=MetaData(naming_convention=NAMES))
+
+
+class Identified:
+    """A row with an identifier of its own and the instant it was made."""
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    created_at: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
+
+
+class Versioned(Identified):
+    """A row that people edit: `version` rises with each change and stands behind the ETag."""
+
+    version: Mapped[int] = mapped_column(Integer, default=1)
+
+    @declared_attr.directive
+    @classmethod
+    def __mapper_args__(cls) -> dict[str, Any]:
+        return {"version_id_col": cls.__table__.c.version}  # type: ignore[attr-defined]
+
+    def must_match(self, expected: int | None) -> None:
+        """Stale unless `expected` (from If-Match; None when none was sent) is the present version."""
+        if expected is not None and expected != self.version:
+            raise Stale("It was changed since you read it; read it again and repeat your change.")
+
+
+def personal(kind: str) -> dict[str, Any]:
+    """Column info: the column tells about a person. Export, erasure and masking are built from it.
+
+    `kind` is one of identity, contact, profession, preference, content.
+    """
+    return {"personal": kind}
+
+
+def one_of(column: str, allowed: type[Any]) -> CheckConstraint:
+    """A CHECK that keeps a state column inside its enumeration (a StrEnum)."""
+    listed = ", ".join(f"'{value}'" for value in allowed)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+db = SQLAlchemy(model_class=Model, session_options={"expire_on_commit": False}, disable_autonaming=True)
+
+
+def connect(app: Flask, url: str) -> None:
+    """Bind the handle to the database at `url` and teach its connections our manners."""
+    sqlite_options = {"pool_size": 20, "max_overflow": 0, "connect_args": {"check_same_thread": False}}
+    postgres_options = {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = sqlite_options if url.startswith("sqlite") else postgres_options
+    db.init_app(app)
+    with app.app_context():
+        prepare(db.engine)
+
+
+def prepare(engine: Engine) -> None:
+    """Set pragmas, time-outs and the way a transaction begins on every connection of the engine."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_connect)
+        event.listen(engine, "begin", _sqlite_begin)
+    else:
+        event.listen(engine, "connect", _postgres_connect)
+
+
+def _sqlite_connect(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself; `_sqlite_begin` does
+    for pragma in ("journal_mode = WAL", "foreign_keys = ON", "busy_timeout = 30000", "synchronous = NORMAL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if options.get(STEPS):
+        return
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(WRITES) else "BEGIN")
+
+
+def _postgres_connect(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '10s'")
+        cursor.execute("SET statement_timeout = '30s'")
+        cursor.execute("SET timezone = 'UTC'")
+    connection.commit()
+
+
+def insert_new(table: type[Model] | Table) -> Any:
+    """An INSERT that leaves rows out which a unique constraint refuses, instead of failing the transaction.
+
+    Add `.returning(...)` to learn which rows were new.
+    """
+    if db.engine.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()

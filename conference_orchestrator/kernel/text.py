@@ -1,0 +1,43 @@
+"""What text may hold: the rule for one-line texts, one spelling of each character, control characters out of prose.
+
+Names, titles and references end up in mail headers and calendar properties. A line break there starts a new header, a
+bidi control shows a reader another text than the one sent, and an encoded word (RFC 2047) is decoded into characters
+that nobody checked: Pythons before the fix of CVE-2024-6923 write such a word's line break into the header.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# The characters with the Unicode property Bidi_Control.
+_BIDI_CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+
+
+def nfc(value: str) -> str:
+    """The text in Unicode normalization form C, in which it is stored and sent."""
+    return unicodedata.normalize("NFC", value)
+
+
+def one_line_problem(value: str) -> str | None:
+    """What is wrong with a one-line text, in words for the person who typed it; None when it may be used."""
+    value = nfc(value)
+    categories = {unicodedata.category(character) for character in value}
+    if re.search("[\r\n\x0b\x0c\x85\u2028\u2029]", value):
+        return "Must be one line, without line breaks."
+    if categories & {"Cc", "Cs"}:
+        return "Must not contain control characters."
+    if _BIDI_CONTROLS.search(value):
+        return "Must not contain characters that change the direction of writing."
+    # An encoded word spans from "=?" to the next "?="; the find keeps this linear in the length of the text.
+    start = value.find("=?")
+    if start >= 0 and "?=" in value[start + 2 :]:
+        return "Must not contain mail-encoded words (=?...?=)."
+    return None
+
+
+def prose(value: str) -> str:
+    """Text of several lines as it may be sent: NFC, each line ended by a line feed, no control character but the tab."""
+    lines = _LINE_ENDS.sub("\n", nfc(value))
+    return "".join(c for c in lines if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cs"})

@@ -1,0 +1,169 @@
+"""Expert groups: named experts who meet in a round, their disciplines and check lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, Select, UniqueConstraint, false, select, text
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
+
+from conference_orchestrator.kernel.database import Identified, Model, Versioned, db, one_of
+from conference_orchestrator.kernel.errors import Invalid, NotFound
+from conference_orchestrator.kernel.paging import Page, Paging, page
+from conference_orchestrator.kernel.principal import Principal, Role
+from conference_orchestrator.network.clinicians import Clinician, ClinicianNetwork
+from conference_orchestrator.network.references import by_id_or_code
+
+
+class Intake(StrEnum):
+    """How requests enter: pre-selected by the group, evaluated first, or directly into the next free slot."""
+
+    PRE_SELECTION = "pre-selection"
+    EVALUATION = "evaluation"
+    DIRECT = "direct"
+
+
+class MemberRole(StrEnum):
+    """What a clinician does in a group."""
+
+    LEAD = "lead"
+    EXPERT = "expert"
+    COORDINATOR = "coordinator"
+
+
+class ItemKind(StrEnum):
+    """What value a check-list item takes."""
+
+    FLAG = "flag"
+    TEXT = "text"
+    DATE = "date"
+    COUNT = "count"
+
+
+class ExpertGroup(Versioned, Model):
+    """A standing group of experts. `time_zone` is the zone in which its rounds are announced."""
+
+    __tablename__ = "expert_group"
+    __table_args__ = (one_of("intake", Intake),)
+
+    network_id: Mapped[UUID] = mapped_column(ForeignKey("network.id"), index=True)
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    contact_email: Mapped[str | None]
+    time_zone: Mapped[str]
+    intake: Mapped[str]
+    quorum_minimum: Mapped[int] = mapped_column(default=0)
+    quorum_disciplines: Mapped[list[str]] = mapped_column(default=list)
+    rules: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    checklist: Mapped[list[ChecklistItem]] = relationship(
+        lazy="raise", order_by="ChecklistItem.position", cascade="all, delete-orphan"
+    )
+
+
+class ChecklistItem(Identified, Model):
+    """One thing that a request to the group must say."""
+
+    __tablename__ = "checklist_item"
+    __table_args__ = (one_of("kind", ItemKind), UniqueConstraint("group_id", "code"))
+
+    group_id: Mapped[UUID] = mapped_column(ForeignKey("expert_group.id"))
+    position: Mapped[int]
+    code: Mapped[str]
+    label: Mapped[str]
+    kind: Mapped[str]
+    required: Mapped[bool] = mapped_column(default=True)
+
+
+CURRENT = text("until_on IS NULL")
+
+
+class Membership(Identified, Model):
+    """A clinician's place in a group from a date on, until `until_on` (None: still)."""
+
+    __tablename__ = "membership"
+    __table_args__ = (
+        one_of("role", MemberRole),
+        Index(
+            "uq_membership_current",
+            "group_id",
+            "clinician_id",
+            unique=True,
+            sqlite_where=CURRENT,
+            postgresql_where=CURRENT,
+        ),
+    )
+
+    group_id: Mapped[UUID] = mapped_column(ForeignKey("expert_group.id"))
+    clinician_id: Mapped[UUID] = mapped_column(ForeignKey("clinician.id"), index=True)
+    role: Mapped[str]
+    discipline: Mapped[str | None]
+    from_on: Mapped[date]
+    until_on: Mapped[date | None]
+
+    clinician: Mapped[Clinician] = relationship(lazy="raise")
+
+
+def find(reference: str | UUID, *, field: str = "group", visible_to: Principal) -> ExpertGroup:
+    """The group with that code or id in the asker's scope; Invalid, naming `field`, when there is none."""
+    found = db.session.scalar(_scoped(visible_to).where(by_id_or_code(ExpertGroup, reference)))
+    if found is None:
+        raise Invalid({field: f"There is no expert group {str(reference)!r}."})
+    return found
+
+
+def get(group_id: UUID, *, visible_to: Principal, lock: bool = False) -> ExpertGroup:
+    """The group with that id, or NotFound outside the asker's scope."""
+    statement = _scoped(visible_to).where(ExpertGroup.id == group_id)
+    found = db.session.scalar(statement.with_for_update(of=ExpertGroup) if lock else statement)
+    if found is None:
+        raise NotFound("There is no such expert group.")
+    return found
+
+
+def listed(paging: Paging, *, visible_to: Principal) -> Page[ExpertGroup]:
+    """Groups within the asker's scope, by code."""
+    return page(_scoped(visible_to), paging, by=[ExpertGroup.code])
+
+
+def members(group_id: UUID) -> Sequence[Membership]:
+    """The present members, leads first, then by name."""
+    statement = (
+        select(Membership)
+        .join(Membership.clinician)
+        .where(Membership.group_id == group_id, Membership.until_on.is_(None))
+        .order_by(Membership.role != MemberRole.LEAD, Clinician.family_name, Clinician.given_name, Clinician.id)
+        .options(joinedload(Membership.clinician).joinedload(Clinician.hospital))
+    )
+    return db.session.scalars(statement).all()
+
+
+def membership(group_id: UUID, clinician_id: UUID) -> Membership:
+    """The clinician's present membership of the group, or NotFound."""
+    found = db.session.scalar(
+        select(Membership).where(
+            Membership.group_id == group_id, Membership.clinician_id == clinician_id, Membership.until_on.is_(None)
+        )
+    )
+    if found is None:
+        raise NotFound("This clinician is not a member of the group.")
+    return found
+
+
+def _scoped(by: Principal) -> Select[ExpertGroup]:
+    """Rounds are seen by everybody in the network (policy table); a coordinator only has the own group."""
+    statement = select(ExpertGroup).options(selectinload(ExpertGroup.checklist))
+    if by.role == Role.ANONYMOUS:
+        return statement.where(false())
+    if by.network_id is not None:
+        statement = statement.where(ExpertGroup.network_id == by.network_id)
+    if by.role == Role.COORDINATOR:
+        statement = statement.where(ExpertGroup.id == by.group_id)
+    if by.role == Role.CLINICIAN:
+        own = select(ClinicianNetwork.network_id).where(ClinicianNetwork.clinician_id == by.clinician_id)
+        statement = statement.where(ExpertGroup.network_id.in_(own))
+    return statement
