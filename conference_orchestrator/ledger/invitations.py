@@ -1,0 +1,221 @@
+"""Invitations: which calendar object each person holds. The ledger alone decides what is sent next.
+
+One SEQUENCE counter for each UID. It rises when the time, the link or the status changes and with every CANCEL
+(RFC 5546 section 2.1.4), and with nothing else; a late joiner gets the present state only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID, uuid4
+
+from sqlalchemy import ForeignKey, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from conference_orchestrator.kernel.database import Identified, Model, db, insert_new, one_of
+from conference_orchestrator.kernel.errors import NotFound
+
+
+class Method(StrEnum):
+    """What the person was sent last (RFC 5546 section 1.4)."""
+
+    REQUEST = "REQUEST"
+    CANCEL = "CANCEL"
+
+
+class Answer(StrEnum):
+    """What the person said."""
+
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    TENTATIVE = "tentative"
+
+
+class CalendarObject(Model):
+    """The present state of one UID. People who hold a REQUEST of `content_sequence` or later are up to date."""
+
+    __tablename__ = "calendar_object"
+
+    uid: Mapped[str] = mapped_column(primary_key=True)
+    conference_id: Mapped[UUID] = mapped_column(ForeignKey("conference.id"), index=True)
+    sequence: Mapped[int] = mapped_column(default=0)
+    content_sequence: Mapped[int] = mapped_column(default=0)
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    join_url: Mapped[str]
+
+
+class Invitation(Identified, Model):
+    """What one person holds of one UID, and what the person answered."""
+
+    __tablename__ = "invitation"
+    __table_args__ = (
+        one_of("method", Method),
+        one_of("answer", Answer),
+        UniqueConstraint("uid", "clinician_id"),
+    )
+
+    uid: Mapped[str] = mapped_column(ForeignKey("calendar_object.uid"))
+    clinician_id: Mapped[UUID] = mapped_column(ForeignKey("clinician.id"), index=True)
+    conference_id: Mapped[UUID] = mapped_column(ForeignKey("conference.id"), index=True)
+    method: Mapped[str]
+    sequence: Mapped[int]
+    # How many objects the person was sent: orders them on their way out.
+    number: Mapped[int] = mapped_column(default=0)
+    first_message: Mapped[str | None]
+    sent_at: Mapped[datetime]
+    answer: Mapped[str | None]
+    answered_at: Mapped[datetime | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What makes an object another object: its window and its link."""
+
+    starts_at: datetime
+    ends_at: datetime
+    join_url: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One object to send to one person."""
+
+    invitation: Invitation
+    is_new: bool
+    method: Method
+    sequence: int
+    changed: tuple[str, ...]
+    previous_start: datetime | None
+
+
+def issue(
+    uid: str, content: Content | None, wanted: Iterable[UUID], *, conference_id: UUID, at: datetime
+) -> list[Step]:
+    """Make the ledger say that exactly the `wanted` hold the object as it is now; what has to be sent for that.
+
+    `content` None: there is nothing to invite to yet, so nobody is invited, but who is not wanted any more is told.
+    """
+    state = _locked(uid, content, conference_id=conference_id)
+    if state is None:
+        return []
+    held = {row.clinician_id: row for row in db.session.scalars(select(Invitation).where(Invitation.uid == uid))}
+    wanted = set(wanted)
+    leaving = [row for person, row in held.items() if row.method == Method.REQUEST and person not in wanted]
+    back = [row for person, row in held.items() if row.method == Method.CANCEL and person in wanted] if content else []
+    changed, before = _changed(state, content), state.starts_at
+    holds_any = any(row.method == Method.REQUEST for row in held.values())
+    if (changed and holds_any) or leaving or back:
+        state.sequence += 1
+    if content is not None and (changed or state.conference_id != conference_id):
+        state.conference_id = conference_id
+        state.starts_at, state.ends_at, state.join_url = content.starts_at, content.ends_at, content.join_url
+    if changed:
+        state.content_sequence = state.sequence
+    steps = [_cancel(row, state, at=at) for row in leaving]
+    if content is None:
+        return steps
+    for person in sorted(wanted):
+        row = held.get(person)
+        if row is None or row.method == Method.CANCEL:
+            steps.append(_invite(row, person, state, at=at))
+        elif row.sequence < state.content_sequence:
+            steps.append(_update(row, state, changed=changed, before=before, at=at))
+    return steps
+
+
+def _locked(uid: str, content: Content | None, *, conference_id: UUID) -> CalendarObject | None:
+    if content is not None:
+        row = {
+            "uid": uid,
+            "conference_id": conference_id,
+            "sequence": 0,
+            "content_sequence": 0,
+            "starts_at": content.starts_at,
+            "ends_at": content.ends_at,
+            "join_url": content.join_url,
+        }
+        db.session.execute(insert_new(CalendarObject).values(row))
+    statement = select(CalendarObject).where(CalendarObject.uid == uid).with_for_update()
+    return db.session.scalar(statement.execution_options(populate_existing=True))
+
+
+def _changed(state: CalendarObject, content: Content | None) -> tuple[str, ...]:
+    if content is None:
+        return ()
+    time = (state.starts_at, state.ends_at) != (content.starts_at, content.ends_at)
+    link = state.join_url != content.join_url
+    return (*(["time"] if time else []), *(["link"] if link else []))
+
+
+def _invite(row: Invitation | None, person: UUID, state: CalendarObject, *, at: datetime) -> Step:
+    if row is None:
+        row = Invitation(id=uuid4(), uid=state.uid, clinician_id=person, number=0, answer=None, first_message=None)
+        db.session.add(row)
+    _send(row, Method.REQUEST, state, at=at)
+    row.answer = row.answered_at = None
+    return Step(row, True, Method.REQUEST, state.sequence, (), None)
+
+
+def _update(
+    row: Invitation, state: CalendarObject, *, changed: tuple[str, ...], before: datetime, at: datetime
+) -> Step:
+    _send(row, Method.REQUEST, state, at=at)
+    if "time" in changed:
+        row.answer = row.answered_at = None  # the answer was to another time
+    return Step(row, False, Method.REQUEST, state.sequence, changed, before if "time" in changed else None)
+
+
+def _cancel(row: Invitation, state: CalendarObject, *, at: datetime) -> Step:
+    _send(row, Method.CANCEL, state, at=at)
+    return Step(row, False, Method.CANCEL, state.sequence, (), None)
+
+
+def _send(row: Invitation, method: Method, state: CalendarObject, *, at: datetime) -> None:
+    row.method, row.sequence, row.sent_at = method, state.sequence, at
+    row.conference_id = state.conference_id
+    row.number += 1
+
+
+def uids_of(conference_id: UUID) -> Sequence[str]:
+    """The UIDs that were last sent for the conference."""
+    return db.session.scalars(select(CalendarObject.uid).where(CalendarObject.conference_id == conference_id)).all()
+
+
+def state_of(uid: str) -> CalendarObject:
+    """The present state of the UID."""
+    return db.session.scalars(select(CalendarObject).where(CalendarObject.uid == uid)).one()
+
+
+def get(invitation_id: UUID, *, lock: bool = False) -> Invitation:
+    """The invitation with that id, or NotFound."""
+    statement = select(Invitation).where(Invitation.id == invitation_id)
+    found = db.session.scalar(statement.with_for_update() if lock else statement)
+    if found is None:
+        raise NotFound("There is no such invitation.")
+    return found
+
+
+def answers(conference_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+    """For each conference how many hold an invitation (`sent`), and how many answered what (`none`: nothing yet)."""
+    statement = (
+        select(Invitation.conference_id, Invitation.answer, func.count())
+        .where(Invitation.conference_id.in_(conference_ids), Invitation.method == Method.REQUEST)
+        .group_by(Invitation.conference_id, Invitation.answer)
+    )
+    found = {c: {"sent": 0, **{str(a): 0 for a in Answer}, "none": 0} for c in conference_ids}
+    for conference_id, answer, number in db.session.execute(statement):
+        found[conference_id]["sent"] += number
+        found[conference_id][answer or "none"] += number
+    return found
+
+
+def answers_by_person(uids: Sequence[str]) -> dict[tuple[str, UUID], str | None]:
+    """What each holder of a REQUEST of the UIDs answered."""
+    statement = select(Invitation.uid, Invitation.clinician_id, Invitation.answer).where(
+        Invitation.uid.in_(uids), Invitation.method == Method.REQUEST
+    )
+    return {(uid, person): answer for uid, person, answer in db.session.execute(statement)}

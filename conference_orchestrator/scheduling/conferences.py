@@ -1,0 +1,218 @@
+"""Conferences: our record of the video meeting wanted for a session, a web conference or a webinar.
+
+The row says what is wanted (a window, a title, a host) and what is present at the provider (`meeting_id`,
+`present_...`); `flows/conferencing.ensure` makes the second equal the first.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID, uuid4
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, UniqueConstraint, and_, exists, false, or_, select
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.sql import ColumnElement
+
+from conference_orchestrator.kernel.database import Model, Versioned, db, insert_new, one_of
+from conference_orchestrator.kernel.errors import NotFound
+from conference_orchestrator.kernel.paging import Page, Paging, page
+from conference_orchestrator.kernel.principal import Principal, Role
+from conference_orchestrator.scheduling.sessions import Session
+from conference_orchestrator.scheduling.webinar_requests import WebinarRequest
+
+
+class Kind(StrEnum):
+    """What the meeting is for."""
+
+    SESSION = "session"
+    WEBINAR = "webinar"
+    WEB_CONFERENCE = "web-conference"
+
+
+class State(StrEnum):
+    """How the meeting stands."""
+
+    WANTED = "wanted"
+    PROVISIONING = "provisioning"
+    READY = "ready"
+    DEGRADED = "degraded"
+    MISSING = "missing"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    HELD = "held"
+
+
+class Conference(Versioned, Model):
+    """The video meeting wanted for one session or one webinar request. `key` finds it again at the provider."""
+
+    __tablename__ = "conference"
+    __table_args__ = (
+        one_of("state", State),
+        one_of("kind", Kind),
+        CheckConstraint("(session_id IS NULL) != (webinar_request_id IS NULL)", name="subject"),
+        UniqueConstraint("session_id"),
+        UniqueConstraint("webinar_request_id"),
+        UniqueConstraint("key"),
+        Index(None, "starts_at", "id"),
+        Index(None, "state", "ends_at"),
+    )
+
+    kind: Mapped[str]
+    network_id: Mapped[UUID] = mapped_column(ForeignKey("network.id"), index=True)
+    session_id: Mapped[UUID | None] = mapped_column(ForeignKey("session.id"))
+    webinar_request_id: Mapped[UUID | None] = mapped_column(ForeignKey("webinar_request.id"))
+    title: Mapped[str]
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    time_zone: Mapped[str]
+    is_wanted: Mapped[bool] = mapped_column(default=True)
+    reason: Mapped[str | None]
+
+    provider: Mapped[str]
+    host: Mapped[str | None]
+    key: Mapped[str]
+    state: Mapped[str] = mapped_column(default=State.WANTED)
+    problem: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    # Set before a create is sent, cleared when its outcome is known: in between a meeting may exist unknown to us.
+    attempted_at: Mapped[datetime | None]
+    attempted_start: Mapped[datetime | None]
+    attempted_end: Mapped[datetime | None]
+    looks: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    worker: Mapped[str | None]
+
+    meeting_id: Mapped[str | None]
+    number: Mapped[str | None]
+    join_url: Mapped[str | None]
+    present_title: Mapped[str | None]
+    present_start: Mapped[datetime | None]
+    present_end: Mapped[datetime | None]
+    present_host: Mapped[str | None]
+
+    @property
+    def is_open_to_people(self) -> bool:
+        """Whether its link may be mailed: there is one, and the meeting is set up as promised."""
+        return self.is_wanted and self.state == State.READY and self.join_url is not None
+
+    @property
+    def differs(self) -> bool:
+        """Whether the meeting at the provider is not the one that is wanted."""
+        wanted = (self.title, self.starts_at, self.ends_at)
+        return wanted != (self.present_title, self.present_start, self.present_end)
+
+    def want(self, *, title: str, starts_at: datetime, ends_at: datetime) -> None:
+        """Hold it in this window under this title; `ensure` sees to the rest."""
+        self.title, self.starts_at, self.ends_at = title, starts_at, ends_at
+
+    def cancel(self, reason: str | None) -> None:
+        """It is not wanted any more; `ensure` takes the meeting away, the calendars are told at once."""
+        self.is_wanted, self.reason = False, reason
+
+    def want_again(self) -> None:
+        """A session got a request again after its meeting had been given up: a new meeting, under a new key."""
+        self.is_wanted, self.reason, self.state, self.attempts = True, None, State.WANTED, 0
+
+
+def new_key() -> str:
+    """A word that marks our meeting at the provider: unique, and about nobody."""
+    return f"co-{uuid4().hex}"
+
+
+def for_session(session: Session, *, network_id: UUID, title: str, provider: str, at: datetime) -> Conference:
+    """The one conference of the session, made now if there was none. The database keeps it one (UNIQUE)."""
+    row = {
+        "id": uuid4(),
+        "created_at": at,
+        "version": 1,
+        "kind": Kind.SESSION,
+        "network_id": network_id,
+        "session_id": session.id,
+        "title": title,
+        "starts_at": session.starts_at,
+        "ends_at": session.ends_at,
+        "time_zone": session.time_zone,
+        "is_wanted": True,
+        "provider": provider,
+        "key": new_key(),
+        "state": State.WANTED,
+        "attempts": 0,
+        "looks": 0,
+    }
+    db.session.execute(insert_new(Conference).values(row))
+    return db.session.scalars(select(Conference).where(Conference.session_id == session.id).with_for_update()).one()
+
+
+def of_session(session_id: UUID, *, lock: bool = False) -> Conference | None:
+    """The session's conference, if its first slot was ever taken."""
+    statement = select(Conference).where(Conference.session_id == session_id)
+    return db.session.scalar(statement.with_for_update() if lock else statement)
+
+
+def get(conference_id: UUID, *, visible_to: Principal, lock: bool = False) -> Conference:
+    """The conference with that id, or NotFound outside the asker's scope."""
+    statement = _scoped(visible_to).where(Conference.id == conference_id)
+    if lock:
+        statement = statement.with_for_update(of=Conference).execution_options(populate_existing=True)
+    found = db.session.scalar(statement)
+    if found is None:
+        raise NotFound("There is no such conference.")
+    return found
+
+
+def listed(
+    paging: Paging,
+    *,
+    visible_to: Principal,
+    now: datetime,
+    from_at: datetime | None = None,
+    until_at: datetime | None = None,
+    state: str | None = None,
+) -> Page[Conference]:
+    """Conferences within the asker's scope by start; without a range those that have not ended."""
+    statement = _scoped(visible_to)
+    if from_at is None and until_at is None:
+        statement = statement.where(Conference.ends_at > now)
+    if from_at is not None:
+        statement = statement.where(Conference.starts_at >= from_at)
+    if until_at is not None:
+        statement = statement.where(Conference.starts_at < until_at)
+    if state is not None:
+        statement = statement.where(Conference.state == state)
+    return page(statement, paging, by=[Conference.starts_at, Conference.id])
+
+
+def unsettled(*, now: datetime) -> list[UUID]:
+    """Coming conferences whose meeting is not as wanted, and cancelled ones whose meeting may still exist."""
+    wanted = and_(Conference.is_wanted, Conference.state.in_([State.WANTED, State.PROVISIONING, State.MISSING]))
+    unwanted = and_(~Conference.is_wanted, Conference.state.not_in([State.CANCELLED, State.HELD, State.FAILED]))
+    statement = select(Conference.id).where(Conference.ends_at > now, or_(wanted, unwanted))
+    return list(db.session.scalars(statement.order_by(Conference.starts_at)))
+
+
+def over(*, now: datetime) -> list[Conference]:
+    """Conferences whose time has passed while their meeting stood."""
+    standing = [State.READY, State.DEGRADED]
+    return list(db.session.scalars(select(Conference).where(Conference.ends_at <= now, Conference.state.in_(standing))))
+
+
+def _scoped(by: Principal) -> Select[Conference]:
+    """Everything for the helpdesk and the auditor, own groups for a coordinator, own webinars for a centre."""
+    statement = select(Conference)
+    if by.network_id is not None:
+        statement = statement.where(Conference.network_id == by.network_id)
+    match by.role:
+        case Role.HELPDESK | Role.AUDITOR | Role.SYSTEM:
+            return statement
+        case Role.COORDINATOR:
+            own: ColumnElement[bool] = exists().where(
+                Session.id == Conference.session_id, Session.group_id == by.group_id
+            )
+        case Role.REFERENCE_CENTRE:
+            own = exists().where(
+                WebinarRequest.id == Conference.webinar_request_id, WebinarRequest.hospital_id == by.hospital_id
+            )
+        case _:
+            own = false()
+    return statement.where(own)

@@ -1,0 +1,260 @@
+"""Consultation requests: a hospital asks an expert group to discuss a case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, Select, case, false, func, select
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
+
+from conference_orchestrator.kernel.database import Model, Versioned, db, one_of, personal
+from conference_orchestrator.kernel.errors import NotFound, RuleBroken
+from conference_orchestrator.kernel.paging import Page, Paging, page
+from conference_orchestrator.kernel.principal import Principal, Role
+from conference_orchestrator.network.clinicians import Clinician
+from conference_orchestrator.network.expert_groups import ExpertGroup
+from conference_orchestrator.scheduling import checklists
+from conference_orchestrator.scheduling.sessions import Allocation, Slot
+
+
+class Urgency(StrEnum):
+    """How soon the advice is needed."""
+
+    EMERGENCY = "emergency"
+    URGENT = "urgent"
+    ROUTINE = "routine"
+
+
+class State(StrEnum):
+    """How far a request has come."""
+
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    RETURNED = "returned"
+    DECLINED = "declined"
+    ACCEPTED = "accepted"
+    ALLOCATED = "allocated"
+    WAITING = "waiting"
+    OFFERED = "offered"
+    DISCUSSED = "discussed"
+    CLOSED = "closed"
+    WITHDRAWN = "withdrawn"
+
+
+ENDED = {State.DECLINED, State.DISCUSSED, State.CLOSED, State.WITHDRAWN}
+EDITABLE = {State.DRAFT, State.SUBMITTED, State.RETURNED}
+
+
+class ConsultationRequest(Versioned, Model):
+    """A hospital asks an expert group to discuss a case. Holds no patient data: `case_reference` points into CPMS."""
+
+    __tablename__ = "consultation_request"
+    __table_args__ = (
+        one_of("state", State),
+        one_of("urgency", Urgency),
+        Index(None, "group_id", "state", "created_at", "id"),
+        Index(None, "created_at", "id"),
+        Index(None, "hospital_id", "created_at"),
+    )
+
+    group_id: Mapped[UUID] = mapped_column(ForeignKey("expert_group.id"))
+    case_reference: Mapped[str]
+    question: Mapped[str] = mapped_column(info=personal("content"))
+    urgency: Mapped[str]
+    consent_confirmed: Mapped[bool]
+    checklist: Mapped[dict[str, Any]]
+    imaging: Mapped[list[Any]]
+    requester_id: Mapped[UUID] = mapped_column(ForeignKey("clinician.id"), index=True)
+    hospital_id: Mapped[UUID | None] = mapped_column(ForeignKey("hospital.id"))
+    attendees: Mapped[list[str]]
+    earliest_on: Mapped[date | None]
+    latest_on: Mapped[date | None]
+    state: Mapped[str]
+    submitted_at: Mapped[datetime | None]
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[str | None]
+    reason: Mapped[str | None]
+    waiting_since: Mapped[datetime | None]
+    # A cancelled session puts its requests before all others, without loss of their place among themselves.
+    displaced: Mapped[bool] = mapped_column(default=False)
+    advised_on: Mapped[date | None]
+
+    group: Mapped[ExpertGroup] = relationship(lazy="raise")
+    requester: Mapped[Clinician] = relationship(lazy="raise")
+    allocation: Mapped[Allocation | None] = relationship(
+        lazy="raise",
+        viewonly=True,
+        uselist=False,
+        primaryjoin="and_(ConsultationRequest.id == Allocation.request_id, Allocation.released_at.is_(None))",
+    )
+
+    def missing_items(self) -> list[str]:
+        """The codes that the group's check list still wants, and "consent" while it is not confirmed."""
+        return checklists.missing(self.group.checklist, self.checklist, consent_confirmed=self.consent_confirmed)
+
+    def must_be(self, *allowed: State, to: str) -> None:
+        """RuleBroken unless the request is in one of the states that the step starts from."""
+        if self.state not in allowed:
+            raise RuleBroken(f"A request that is {self.state} cannot be {to}.", state=self.state)
+
+    def enter(self, values: Mapping[str, Any], *, at: datetime) -> None:
+        """Take over what the requester says; complete, it is submitted, else it stays a draft."""
+        for name, value in values.items():
+            setattr(self, name, value)
+        was_submitted = self.state == State.SUBMITTED
+        self.state = State.DRAFT if self.missing_items() else State.SUBMITTED
+        if self.state == State.SUBMITTED and not was_submitted:
+            self.submitted_at = at
+
+    def change(self, values: Mapping[str, Any], *, at: datetime) -> None:
+        """Correct it while the group has not accepted it: a returned request is submitted again by this."""
+        self.must_be(*EDITABLE, to="changed")
+        self.enter(values, at=at)
+
+    def accept(self, *, by: Principal, at: datetime) -> None:
+        """Let the request compete for slots. RuleBroken unless it was submitted complete and consent is confirmed."""
+        self.must_be(State.SUBMITTED, to="accepted")
+        if missing := self.missing_items():
+            raise RuleBroken(f"The request lacks: {', '.join(missing)}.", missing=missing)
+        self._decide(State.ACCEPTED, None, by=by, at=at)
+
+    def send_back(self, reason: str | None, *, by: Principal, at: datetime) -> None:
+        """Ask the requester for more; a change submits it again."""
+        self.must_be(State.SUBMITTED, to="returned")
+        self._decide(State.RETURNED, reason, by=by, at=at)
+
+    def decline(self, reason: str | None, *, by: Principal, at: datetime) -> None:
+        """The group will not discuss it."""
+        self.must_be(State.SUBMITTED, State.RETURNED, to="declined")
+        self._decide(State.DECLINED, reason, by=by, at=at)
+
+    def must_be_allocatable(self) -> None:
+        """RuleBroken unless the request may get a slot now."""
+        self.must_be(State.ACCEPTED, State.WAITING, to="allocated")
+
+    def allocated(self) -> None:
+        """It has a slot."""
+        self.state, self.waiting_since, self.displaced = State.ALLOCATED, None, False
+
+    def wait(self, *, since: datetime, displaced: bool = False) -> None:
+        """It stands on the waiting list."""
+        self.state, self.waiting_since, self.displaced = State.WAITING, since, self.displaced or displaced
+
+    def released(self) -> None:
+        """It gave its slot, or its place on the waiting list, back."""
+        self.must_be(State.ALLOCATED, State.WAITING, to="released")
+        self.state, self.waiting_since, self.displaced = State.ACCEPTED, None, False
+
+    def withdraw(self, *, by: Principal, at: datetime) -> None:
+        """The requester does not want it any more."""
+        if self.state in ENDED:
+            raise RuleBroken(f"A request that is {self.state} cannot be withdrawn.", state=self.state)
+        self.waiting_since, self.displaced = None, False
+        self._decide(State.WITHDRAWN, None, by=by, at=at)
+
+    def advised(self, on: date) -> None:
+        """The advice was given on that date; the request is closed."""
+        self.must_be(State.ALLOCATED, State.DISCUSSED, to="closed")
+        self.state, self.advised_on = State.CLOSED, on
+
+    def _decide(self, state: State, reason: str | None, *, by: Principal, at: datetime) -> None:
+        self.state, self.reason, self.decided_by, self.decided_at = state, reason, str(by), at
+
+
+URGENCY_ORDER = case({urgency.value: place for place, urgency in enumerate(Urgency)}, value=ConsultationRequest.urgency)
+WAITING_ORDER = (
+    ConsultationRequest.displaced.desc(),
+    URGENCY_ORDER,
+    ConsultationRequest.waiting_since,
+    ConsultationRequest.id,
+)
+
+
+def get(request_id: UUID, *, visible_to: Principal, lock: bool = False) -> ConsultationRequest:
+    """The request with all that an answer shows, or NotFound outside the asker's scope."""
+    if lock:
+        row = select(ConsultationRequest.id).where(ConsultationRequest.id == request_id)
+        db.session.execute(row.with_for_update())
+    statement = _scoped(visible_to).where(ConsultationRequest.id == request_id)
+    found = db.session.scalar(statement.execution_options(populate_existing=lock))
+    if found is None:
+        raise NotFound("There is no such consultation request.")
+    return found
+
+
+def listed(
+    paging: Paging, *, visible_to: Principal, state: str | None = None, group_id: UUID | None = None
+) -> Page[ConsultationRequest]:
+    """Requests within the asker's scope, oldest first."""
+    statement = _scoped(visible_to)
+    if state is not None:
+        statement = statement.where(ConsultationRequest.state == state)
+    if group_id is not None:
+        statement = statement.where(ConsultationRequest.group_id == group_id)
+    return page(statement, paging, by=[ConsultationRequest.created_at, ConsultationRequest.id])
+
+
+def waiting_positions(group_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """The place of every waiting request in its group's list, the first being 1.
+
+    Those whose session fell out come first, then by urgency, then by how long they wait.
+    """
+    place = func.row_number().over(partition_by=ConsultationRequest.group_id, order_by=WAITING_ORDER)
+    statement = select(ConsultationRequest.id, place).where(
+        ConsultationRequest.group_id.in_(group_ids), ConsultationRequest.state == State.WAITING
+    )
+    return dict(db.session.execute(statement).tuples().all())
+
+
+def next_waiting_since(group_id: UUID, *, now: datetime) -> datetime:
+    """An instant later than any that the group's list holds; the caller has locked the group.
+
+    Two requests that come at the same time thus have different places, in the order in which they were written.
+    """
+    latest = db.session.scalar(
+        select(func.max(ConsultationRequest.waiting_since)).where(ConsultationRequest.group_id == group_id)
+    )
+    return now if latest is None or latest < now else latest + timedelta(microseconds=1)
+
+
+def holding_slots_of(session_id: UUID) -> Sequence[ConsultationRequest]:
+    """The requests that hold a slot of the session, in the order of the slots."""
+    statement = (
+        complete()
+        .join(Allocation, Allocation.request_id == ConsultationRequest.id)
+        .join(Slot, Slot.id == Allocation.slot_id)
+        .where(Slot.session_id == session_id, Allocation.released_at.is_(None))
+        .order_by(Slot.number)
+    )
+    return db.session.scalars(statement).all()
+
+
+def complete() -> Select[ConsultationRequest]:
+    """A statement that loads all that an answer about a request shows."""
+    return select(ConsultationRequest).options(
+        joinedload(ConsultationRequest.group).selectinload(ExpertGroup.checklist),
+        joinedload(ConsultationRequest.requester),
+        selectinload(ConsultationRequest.allocation).joinedload(Allocation.slot),
+    )
+
+
+def _scoped(by: Principal) -> Select[ConsultationRequest]:
+    """Own requests for a clinician, own groups for a coordinator, own hospital for a reference centre."""
+    statement = complete()
+    if by.network_id is not None:
+        statement = statement.where(ConsultationRequest.group.has(ExpertGroup.network_id == by.network_id))
+    match by.role:
+        case Role.HELPDESK | Role.AUDITOR | Role.SYSTEM:
+            return statement
+        case Role.COORDINATOR:
+            return statement.where(ConsultationRequest.group_id == by.group_id)
+        case Role.REFERENCE_CENTRE:
+            return statement.where(ConsultationRequest.hospital_id == by.hospital_id)
+        case Role.CLINICIAN:
+            return statement.where(ConsultationRequest.requester_id == by.clinician_id)
+        case _:
+            return statement.where(false())

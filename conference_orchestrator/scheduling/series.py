@@ -1,0 +1,113 @@
+"""Series: a group's standing appointment as a rule over wall time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from conference_orchestrator.kernel import times
+from conference_orchestrator.kernel.database import Model, Versioned, db
+from conference_orchestrator.kernel.errors import Invalid, NotFound
+from conference_orchestrator.scheduling import recurrence
+from conference_orchestrator.scheduling.recurrence import Occurrence
+
+HORIZON = timedelta(weeks=26)
+FARTHEST = timedelta(days=548)  # 18 months
+LONGEST = timedelta(hours=23, minutes=59)  # what a meeting may last at the provider
+SHORTEST = timedelta(minutes=10)
+
+
+class Series(Versioned, Model):
+    """A rule, a wall time and its zone, from a date on. `ends_on` None: until further notice."""
+
+    __tablename__ = "series"
+    __table_args__ = (CheckConstraint("slots BETWEEN 1 AND 50", name="slots"),)
+
+    group_id: Mapped[UUID] = mapped_column(ForeignKey("expert_group.id"), index=True)
+    rule: Mapped[str]
+    starts_on: Mapped[date]
+    ends_on: Mapped[date | None]
+    start_time: Mapped[time]
+    time_zone: Mapped[str]
+    slots: Mapped[int]
+    slot_minutes: Mapped[int]
+    closed_at: Mapped[datetime | None]
+
+    @property
+    def slot_length(self) -> timedelta:
+        """How long one case gets."""
+        return timedelta(minutes=self.slot_minutes)
+
+    @property
+    def length(self) -> timedelta:
+        """How long a session lasts."""
+        return self.slots * self.slot_length
+
+    def occurrences(self, *, now: datetime) -> list[Occurrence]:
+        """The starts from today (on the wall of the series) to the end of the horizon."""
+        today = times.wall(now, self.time_zone).date()
+        until = today + HORIZON if self.ends_on is None else min(today + HORIZON, self.ends_on)
+        return recurrence.occurrences(
+            recurrence.parse(self.rule),
+            starts_on=self.starts_on,
+            start_time=self.start_time,
+            time_zone=self.time_zone,
+            from_on=today,
+            until_on=until,
+        )
+
+    def check(self, *, now: datetime) -> None:
+        """Invalid, naming the field, when the series could not be held as it was entered."""
+        rule = recurrence.parse(self.rule)
+        if not times.is_zone(self.time_zone):
+            raise Invalid({"time_zone": f"{self.time_zone!r} is not an IANA time zone such as Europe/Berlin."})
+        today = times.wall(now, self.time_zone).date()
+        if not SHORTEST <= self.length <= LONGEST:
+            raise Invalid({"slot_minutes": "A session lasts from 10 minutes to 23 hours 59 minutes."})
+        if abs(self.starts_on - today) > FARTHEST:
+            raise Invalid({"starts_on": "A series starts at most 18 months from today, in either direction."})
+        if self.ends_on is not None:
+            if self.ends_on < max(self.starts_on, today):
+                raise Invalid({"ends_on": "The series would be over already."})
+            recurrence.occurrences(
+                rule,
+                starts_on=self.starts_on,
+                start_time=self.start_time,
+                time_zone=self.time_zone,
+                from_on=self.starts_on,
+                until_on=self.ends_on,
+            )
+        self._must_exist_on_the_wall(today)
+
+    def _must_exist_on_the_wall(self, today: date) -> None:
+        first = max(today, self.starts_on)
+        rule = recurrence.parse(self.rule)
+        for on in recurrence.dates(rule, starts_on=self.starts_on, from_on=first, until_on=first + HORIZON):
+            if times.is_skipped(datetime.combine(on, self.start_time), self.time_zone):
+                said = (
+                    f"On {on:%d %B %Y} no clock in {self.time_zone} shows {self.start_time:%H:%M}: choose another time."
+                )
+                raise Invalid({"start_time": said})
+
+
+def get(series_id: UUID) -> Series:
+    """The series with that id, or NotFound; whose it is, the caller checks by its group."""
+    found = db.session.get(Series, series_id)
+    if found is None:
+        raise NotFound("There is no such series.")
+    return found
+
+
+def of_group(group_id: UUID) -> Sequence[Series]:
+    """The open series of a group, oldest first."""
+    statement = select(Series).where(Series.group_id == group_id, Series.closed_at.is_(None))
+    return db.session.scalars(statement.order_by(Series.starts_on, Series.id)).all()
+
+
+def open_series() -> Sequence[Series]:
+    """Every series that may still yield sessions."""
+    return db.session.scalars(select(Series).where(Series.closed_at.is_(None)).order_by(Series.id)).all()

@@ -1,0 +1,267 @@
+"""Sessions, their slots, and who holds a slot.
+
+The insert of an allocation is the taking of a slot: partial unique indexes on the active allocation of a slot and of a
+request let the database refuse the second taker under any concurrency, and the history stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from sqlalchemy import ForeignKey, Index, Select, UniqueConstraint, insert, select, text, update
+from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
+
+from conference_orchestrator.kernel import times
+from conference_orchestrator.kernel.database import Identified, Model, Versioned, db, insert_new, one_of
+from conference_orchestrator.kernel.errors import Invalid, NotFound, RuleBroken, SlotTaken
+from conference_orchestrator.kernel.paging import Page, Paging, page
+from conference_orchestrator.scheduling.series import FARTHEST, Series
+
+if TYPE_CHECKING:
+    from conference_orchestrator.scheduling.conferences import Conference
+
+
+class State(StrEnum):
+    """Whether a session is to come, was held, or will not be."""
+
+    PLANNED = "planned"
+    HELD = "held"
+    CANCELLED = "cancelled"
+
+
+class Session(Versioned, Model):
+    """One dated meeting of a group. `occurrence_on` is the date that the series meant, also after a move."""
+
+    __tablename__ = "session"
+    __table_args__ = (
+        one_of("state", State),
+        UniqueConstraint("series_id", "occurrence_on"),
+        Index(None, "group_id", "starts_at", "id"),
+        Index(None, "starts_at", "id"),
+        Index(None, "ends_at"),
+    )
+
+    group_id: Mapped[UUID] = mapped_column(ForeignKey("expert_group.id"))
+    series_id: Mapped[UUID] = mapped_column(ForeignKey("series.id"))
+    occurrence_on: Mapped[date]
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    time_zone: Mapped[str]
+    state: Mapped[str] = mapped_column(default=State.PLANNED)
+    reason: Mapped[str | None]
+
+    slots: Mapped[list[Slot]] = relationship(lazy="raise", order_by="Slot.number", back_populates="session")
+    conference: Mapped[Conference | None] = relationship(lazy="raise", viewonly=True, uselist=False)
+
+    def must_be_planned(self, *, at: datetime, field: str | None = None) -> None:
+        """RuleBroken (or Invalid, when a `field` named this session) unless it is planned and has not begun."""
+        if self.state != State.PLANNED:
+            problem = f"The session is {self.state}."
+        elif self.starts_at <= at:
+            problem = "The session has already begun."
+        else:
+            return
+        raise Invalid({field: problem}) if field else RuleBroken(problem, state=self.state)
+
+    def move(self, starts_at: datetime, *, at: datetime) -> None:
+        """Hold it at another time, slots and all. Its length comes from its slots, never from the asker."""
+        self.must_be_planned(at=at)
+        if starts_at <= at:
+            raise Invalid({"starts_at": "The new time has passed already."})
+        if starts_at > at + FARTHEST:
+            raise Invalid({"starts_at": "The new time is more than 18 months away."})
+        by = starts_at - self.starts_at
+        self.starts_at, self.ends_at = starts_at, self.ends_at + by
+        for slot in self.slots:
+            slot.starts_at, slot.ends_at = slot.starts_at + by, slot.ends_at + by
+
+    def cancel(self, reason: str, *, at: datetime) -> None:
+        """It will not be held."""
+        self.must_be_planned(at=at)
+        self.state, self.reason = State.CANCELLED, reason
+
+    @property
+    def local_start(self) -> datetime:
+        """The start as the clocks of its own zone show it."""
+        return times.local(self.starts_at, self.time_zone)
+
+
+class Slot(Identified, Model):
+    """A numbered part of a session for one case."""
+
+    __tablename__ = "slot"
+    __table_args__ = (UniqueConstraint("session_id", "number"),)
+
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("session.id"))
+    number: Mapped[int]
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+
+    session: Mapped[Session] = relationship(lazy="raise", back_populates="slots")
+    allocation: Mapped[Allocation | None] = relationship(
+        lazy="raise",
+        viewonly=True,
+        uselist=False,
+        primaryjoin="and_(Slot.id == Allocation.slot_id, Allocation.released_at.is_(None))",
+    )
+
+
+ACTIVE = text("released_at IS NULL")
+
+
+class Allocation(Identified, Model):
+    """That a request has a slot, since `taken_at`, until `released_at`; with the reasons to show people."""
+
+    __tablename__ = "allocation"
+    __table_args__ = (
+        Index("uq_allocation_slot", "slot_id", unique=True, sqlite_where=ACTIVE, postgresql_where=ACTIVE),
+        Index("uq_allocation_request", "request_id", unique=True, sqlite_where=ACTIVE, postgresql_where=ACTIVE),
+    )
+
+    slot_id: Mapped[UUID] = mapped_column(ForeignKey("slot.id"), index=True)
+    request_id: Mapped[UUID] = mapped_column(ForeignKey("consultation_request.id"), index=True)
+    taken_at: Mapped[datetime]
+    released_at: Mapped[datetime | None]
+    reasons: Mapped[list[str]]
+
+    slot: Mapped[Slot] = relationship(lazy="raise")
+
+
+def extend(series: Series, *, now: datetime) -> int:
+    """Make the sessions and slots of the horizon that are not there yet; how many. Doing it twice changes nothing."""
+    ahead = [o for o in series.occurrences(now=now) if o.starts_at > now]
+    if not ahead:
+        return 0
+    rows = [
+        {
+            "id": uuid4(),
+            "created_at": now,
+            "version": 1,
+            "group_id": series.group_id,
+            "series_id": series.id,
+            "occurrence_on": o.on,
+            "starts_at": o.starts_at,
+            "ends_at": o.starts_at + series.length,
+            "time_zone": series.time_zone,
+            "state": State.PLANNED,
+        }
+        for o in ahead
+    ]
+    made = db.session.execute(insert_new(Session).values(rows).returning(Session.id, Session.starts_at)).all()
+    slots = [
+        {
+            "id": uuid4(),
+            "created_at": now,
+            "session_id": session_id,
+            "number": number + 1,
+            "starts_at": starts_at + number * series.slot_length,
+            "ends_at": starts_at + (number + 1) * series.slot_length,
+        }
+        for session_id, starts_at in made
+        for number in range(series.slots)
+    ]
+    if slots:
+        db.session.execute(insert(Slot), slots)
+    return len(made)
+
+
+def take(slot_id: UUID, request_id: UUID, *, because: Sequence[str], at: datetime) -> None:
+    """Give the slot to the request; SlotTaken if someone was faster. The insert decides, under any concurrency."""
+    row = {
+        "id": uuid4(),
+        "created_at": at,
+        "slot_id": slot_id,
+        "request_id": request_id,
+        "taken_at": at,
+        "reasons": list(because),
+    }
+    taken = db.session.execute(insert_new(Allocation).values(row).returning(Allocation.id)).one_or_none()
+    if taken is None:
+        raise SlotTaken("The slot is held by another request, or the request holds another slot.")
+
+
+def release(request_id: UUID, *, at: datetime) -> UUID | None:
+    """End the request's active allocation; the session whose slot is free now, None when it held none."""
+    slot_id = db.session.scalar(
+        update(Allocation)
+        .where(Allocation.request_id == request_id, Allocation.released_at.is_(None))
+        .values(released_at=at)
+        .returning(Allocation.slot_id)
+    )
+    return db.session.scalar(select(Slot.session_id).where(Slot.id == slot_id)) if slot_id else None
+
+
+def get(session_id: UUID, *, lock: bool = False) -> Session:
+    """The session with its slots, or NotFound; whose it is, the caller checks by its group."""
+    if lock:
+        db.session.execute(select(Session.id).where(Session.id == session_id).with_for_update())
+    found = db.session.scalar(complete().where(Session.id == session_id).execution_options(populate_existing=True))
+    if found is None:
+        raise NotFound("There is no such session.")
+    return found
+
+
+def hold_still(slot_id: UUID, *, field: str = "slot") -> tuple[Slot, Session]:
+    """The slot and its session, kept from being moved or cancelled until the transaction ends.
+
+    Others may still take slots of the session at the same time. Invalid, naming `field`, when there is no such slot.
+    """
+    statement = select(Slot, Session).join(Slot.session).where(Slot.id == slot_id)
+    found = db.session.execute(statement.with_for_update(read=True, of=Session)).one_or_none()
+    if found is None:
+        raise Invalid({field: "There is no such slot."})
+    return found[0], found[1]
+
+
+def listed(
+    paging: Paging,
+    *,
+    group_ids: Select[UUID],
+    now: datetime,
+    from_at: datetime | None = None,
+    until_at: datetime | None = None,
+) -> Page[Session]:
+    """Sessions of the groups by start; without a range those that have not ended."""
+    statement = complete().where(Session.group_id.in_(group_ids))
+    if from_at is None and until_at is None:
+        statement = statement.where(Session.ends_at > now)
+    if from_at is not None:
+        statement = statement.where(Session.starts_at >= from_at)
+    if until_at is not None:
+        statement = statement.where(Session.starts_at < until_at)
+    return page(statement, paging, by=[Session.starts_at, Session.id])
+
+
+def free_slots(group_id: UUID, *, now: datetime) -> Sequence[Slot]:
+    """Slots of the group's coming sessions that nobody holds, earliest first."""
+    held = select(Allocation.id).where(Allocation.slot_id == Slot.id, Allocation.released_at.is_(None)).exists()
+    statement = (
+        select(Slot)
+        .join(Slot.session)
+        .where(Session.group_id == group_id, Session.state == State.PLANNED, Session.starts_at > now, ~held)
+        .order_by(Slot.starts_at, Slot.id)
+    )
+    return db.session.scalars(statement).all()
+
+
+def of_series(series_id: UUID, *, after: datetime) -> Sequence[Session]:
+    """The planned sessions of a series that begin after the instant."""
+    statement = complete().where(Session.series_id == series_id, Session.state == State.PLANNED)
+    return db.session.scalars(statement.where(Session.starts_at > after).order_by(Session.starts_at)).all()
+
+
+def over(*, now: datetime) -> Sequence[Session]:
+    """Planned sessions whose time has passed: they were held."""
+    statement = select(Session).where(Session.state == State.PLANNED, Session.ends_at <= now)
+    return db.session.scalars(statement.order_by(Session.ends_at)).all()
+
+
+def complete() -> Select[Session]:
+    """A statement that loads all that an answer about a session shows."""
+    return select(Session).options(
+        selectinload(Session.slots).selectinload(Slot.allocation), selectinload(Session.conference)
+    )
