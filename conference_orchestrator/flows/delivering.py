@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from email.utils import parseaddr
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,12 +21,13 @@ from conference_orchestrator.kernel.transaction import Transaction, steps, trans
 from conference_orchestrator.ledger import messages
 from conference_orchestrator.ledger.messages import Draft, Message, Recipient, State
 from conference_orchestrator.network.clinicians import Clinician
-from conference_orchestrator.notify import kinds, mime
+from conference_orchestrator.notify import composing, kinds, mime
+from conference_orchestrator.notify.reader import Reader
 from conference_orchestrator.notify.sending import Deferred, Lost, MailSender, Refused
 
 log = structlog.get_logger()
 
-mail_sender: ports.Port[MailSender] = ports.Port("mail_sender")
+open_mail: ports.Port[Callable[[], MailSender]] = ports.Port("open_mail")
 
 BATCH = 100
 # After each passing failure the next try waits longer; patience ends after a day (greylisting, a server that is down).
@@ -56,7 +57,7 @@ def to_clinician(person: Clinician) -> Recipient:
 
 def to_helpdesk() -> Recipient:
     """The helpdesk's mailbox."""
-    name, address = mime.split_address(ports.settings().mail_from)
+    name, address = parseaddr(ports.settings().mail_from)
     return Recipient(address=address, name=name or "Helpdesk", language="en", time_zone="Europe/Brussels")
 
 
@@ -82,7 +83,7 @@ def tell_helpdesk(tx: Transaction, title: str, detail: str, *, path: str, cause:
 def deliver(message_ids: Sequence[UUID]) -> None:
     """Send those of the messages that are due, each at most once at a time; come back for the rest."""
     worker = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-    with steps() as connection, mail_sender() as sender:
+    with steps() as connection, open_mail()() as sender:
         for message_id in message_ids:
             row = messages.claim(connection, message_id, worker=worker, now=ports.clock().now())
             if row is not None:
@@ -122,7 +123,7 @@ def _task(message_ids: Sequence[UUID], *, rank: Rank = Rank.NORMAL, due_at: date
 
 def _send(connection: Connection, sender: MailSender, row: Row[Any], *, worker: str) -> None:
     """One message: compose, send, mark. Whatever goes wrong with it, the others go on."""
-    _, from_address = mime.split_address(ports.settings().mail_from)
+    _, from_address = parseaddr(ports.settings().mail_from)
     more: dict[str, Any] = {}
     try:
         answer = sender.send(from_address, row.address, mail(row))
@@ -151,11 +152,11 @@ def mail(row: Row[Any] | Message) -> bytes:
     if row.kind in LINKS and row.link_subject is not None:
         purpose, path, fact = LINKS[row.kind]
         data[fact] = links.url(path + links.token(purpose, row.link_subject))
-    reader = kinds.Reader(name=row.name, address=row.address, language=row.language, time_zone=row.time_zone)
+    reader = Reader(name=row.name, address=row.address, language=row.language, time_zone=row.time_zone)
     return mime.build(
-        kinds.compose(kinds.facts_from_json(row.kind, data), reader),
+        composing.compose(kinds.facts_from_json(row.kind, data), reader),
         sender=settings.mail_from,
-        reply_to=settings.mail_reply_to or None,
+        reply_to=settings.reply_to,
         reader=reader,
         message_id=message_id(row.id),
         references=row.references,
@@ -165,5 +166,5 @@ def mail(row: Row[Any] | Message) -> bytes:
 
 def message_id(row_id: UUID) -> str:
     """The Message-ID of the message with that id; the same at every try."""
-    _, address = mime.split_address(ports.settings().mail_from)
+    _, address = parseaddr(ports.settings().mail_from)
     return mime.message_id(row_id, address.rpartition("@")[2])

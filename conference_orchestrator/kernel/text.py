@@ -38,6 +38,6 @@ def one_line_problem(value: str) -> str | None:
 
 
 def prose(value: str) -> str:
-    """Text of several lines as it may be sent: NFC, each line ended by a line feed, no control character but the tab."""
+    """Text of several lines as it may be sent: NFC, lines ended by a line feed, no control character but the tab."""
     lines = _LINE_ENDS.sub("\n", nfc(value))
     return "".join(c for c in lines if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cs"})

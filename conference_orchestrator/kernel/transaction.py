@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NoReturn
 
 from sqlalchemy import Connection
 
@@ -28,6 +29,14 @@ class Transaction:
     def after(self, *tasks: Task) -> None:
         """Have the tasks run after the commit; without the commit they never existed."""
         self.tasks.extend(tasks)
+
+    def undo(self) -> NoReturn:
+        """Leave the block without a trace and without an error: its outcome was only looked at (a preview)."""
+        raise _Undo
+
+
+class _Undo(Exception):
+    pass
 
 
 @contextmanager
@@ -55,6 +64,10 @@ def transaction() -> Iterator[Transaction]:
         if also := _with_next_commit.get():
             also(session.connection())
         session.commit()
+    except _Undo:
+        session.rollback()
+        session.expunge_all()
+        return
     except BaseException:
         session.rollback()
         raise

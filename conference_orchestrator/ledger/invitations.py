@@ -6,8 +6,8 @@ One SEQUENCE counter for each UID. It rises when the time, the link or the statu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
@@ -46,6 +46,10 @@ class CalendarObject(Model):
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     join_url: Mapped[str]
+    # What names it, kept so that a CANCEL can be written when the session or the request is gone.
+    group_name: Mapped[str | None]
+    topic: Mapped[str | None]
+    case_reference: Mapped[str | None]
 
 
 class Invitation(Identified, Model):
@@ -61,6 +65,7 @@ class Invitation(Identified, Model):
     uid: Mapped[str] = mapped_column(ForeignKey("calendar_object.uid"))
     clinician_id: Mapped[UUID] = mapped_column(ForeignKey("clinician.id"), index=True)
     conference_id: Mapped[UUID] = mapped_column(ForeignKey("conference.id"), index=True)
+    role: Mapped[str]
     method: Mapped[str]
     sequence: Mapped[int]
     # How many objects the person was sent: orders them on their way out.
@@ -73,11 +78,14 @@ class Invitation(Identified, Model):
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """What makes an object another object: its window and its link."""
+    """What an object says. Its window and its link make it another object, the names only tell what it is."""
 
     starts_at: datetime
     ends_at: datetime
     join_url: str
+    group_name: str | None = None
+    topic: str | None = None
+    case_reference: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,7 @@ class Step:
     """One object to send to one person."""
 
     invitation: Invitation
+    object: CalendarObject
     is_new: bool
     method: Method
     sequence: int
@@ -93,9 +102,9 @@ class Step:
 
 
 def issue(
-    uid: str, content: Content | None, wanted: Iterable[UUID], *, conference_id: UUID, at: datetime
+    uid: str, content: Content | None, wanted: Mapping[UUID, str], *, conference_id: UUID, at: datetime
 ) -> list[Step]:
-    """Make the ledger say that exactly the `wanted` hold the object as it is now; what has to be sent for that.
+    """Make the ledger say that exactly the `wanted` (with their roles) hold the object as it is now; what to send.
 
     `content` None: there is nothing to invite to yet, so nobody is invited, but who is not wanted any more is told.
     """
@@ -103,7 +112,6 @@ def issue(
     if state is None:
         return []
     held = {row.clinician_id: row for row in db.session.scalars(select(Invitation).where(Invitation.uid == uid))}
-    wanted = set(wanted)
     leaving = [row for person, row in held.items() if row.method == Method.REQUEST and person not in wanted]
     back = [row for person, row in held.items() if row.method == Method.CANCEL and person in wanted] if content else []
     changed, before = _changed(state, content), state.starts_at
@@ -121,7 +129,7 @@ def issue(
     for person in sorted(wanted):
         row = held.get(person)
         if row is None or row.method == Method.CANCEL:
-            steps.append(_invite(row, person, state, at=at))
+            steps.append(_invite(row, person, wanted[person], state, at=at))
         elif row.sequence < state.content_sequence:
             steps.append(_update(row, state, changed=changed, before=before, at=at))
     return steps
@@ -129,15 +137,7 @@ def issue(
 
 def _locked(uid: str, content: Content | None, *, conference_id: UUID) -> CalendarObject | None:
     if content is not None:
-        row = {
-            "uid": uid,
-            "conference_id": conference_id,
-            "sequence": 0,
-            "content_sequence": 0,
-            "starts_at": content.starts_at,
-            "ends_at": content.ends_at,
-            "join_url": content.join_url,
-        }
+        row = {"uid": uid, "conference_id": conference_id, "sequence": 0, "content_sequence": 0, **asdict(content)}
         db.session.execute(insert_new(CalendarObject).values(row))
     statement = select(CalendarObject).where(CalendarObject.uid == uid).with_for_update()
     return db.session.scalar(statement.execution_options(populate_existing=True))
@@ -151,13 +151,14 @@ def _changed(state: CalendarObject, content: Content | None) -> tuple[str, ...]:
     return (*(["time"] if time else []), *(["link"] if link else []))
 
 
-def _invite(row: Invitation | None, person: UUID, state: CalendarObject, *, at: datetime) -> Step:
+def _invite(row: Invitation | None, person: UUID, role: str, state: CalendarObject, *, at: datetime) -> Step:
     if row is None:
         row = Invitation(id=uuid4(), uid=state.uid, clinician_id=person, number=0, answer=None, first_message=None)
         db.session.add(row)
     _send(row, Method.REQUEST, state, at=at)
+    row.role = role
     row.answer = row.answered_at = None
-    return Step(row, True, Method.REQUEST, state.sequence, (), None)
+    return Step(row, state, True, Method.REQUEST, state.sequence, (), None)
 
 
 def _update(
@@ -166,12 +167,12 @@ def _update(
     _send(row, Method.REQUEST, state, at=at)
     if "time" in changed:
         row.answer = row.answered_at = None  # the answer was to another time
-    return Step(row, False, Method.REQUEST, state.sequence, changed, before if "time" in changed else None)
+    return Step(row, state, False, Method.REQUEST, state.sequence, changed, before if "time" in changed else None)
 
 
 def _cancel(row: Invitation, state: CalendarObject, *, at: datetime) -> Step:
     _send(row, Method.CANCEL, state, at=at)
-    return Step(row, False, Method.CANCEL, state.sequence, (), None)
+    return Step(row, state, False, Method.CANCEL, state.sequence, (), None)
 
 
 def _send(row: Invitation, method: Method, state: CalendarObject, *, at: datetime) -> None:

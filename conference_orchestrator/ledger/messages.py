@@ -13,7 +13,7 @@ CANCEL never overtakes its REQUEST.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -110,6 +110,7 @@ class Draft:
     number: int = 0
     references: str | None = None
     rank: Rank = Rank.NORMAL
+    id: UUID = field(default_factory=uuid4)
 
 
 def write(drafts: Sequence[Draft], *, now: datetime) -> Sequence[UUID]:
@@ -124,7 +125,7 @@ def write(drafts: Sequence[Draft], *, now: datetime) -> Sequence[UUID]:
 def _rows(drafts: Sequence[Draft], *, now: datetime) -> list[dict[str, Any]]:
     return [
         {
-            "id": uuid4(),
+            "id": draft.id,
             "created_at": now,
             "cause": draft.cause,
             "kind": draft.kind,

@@ -1,0 +1,1 @@
+"""Who: networks, hospitals, clinicians, registrations, expert groups, notices, sharing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -136,6 +137,28 @@ def listed(
             places.append(Clinician.email)
         statement = statement.where(or_(*[func.lower(place).contains(q.lower(), autoescape=True) for place in places]))
     return page(statement, paging, by=[Clinician.family_name, Clinician.given_name, Clinician.id])
+
+
+def by_ids(identifiers: Iterable[UUID]) -> dict[UUID, Clinician]:
+    """The active ones of these clinicians, by id."""
+    statement = _complete().where(Clinician.id.in_(list(identifiers)), Clinician.state == State.ACTIVE)
+    return {person.id: person for person in db.session.scalars(statement)}
+
+
+def audience(network_ids: Iterable[UUID], *, countries: Sequence[str], specialties: Sequence[str]) -> list[UUID]:
+    """The active clinicians of any of the networks, narrowed to countries and specialties where some are named."""
+    member = select(ClinicianNetwork.clinician_id).where(ClinicianNetwork.network_id.in_(list(network_ids)))
+    statement = select(Clinician.id, Clinician.specialties).where(
+        Clinician.id.in_(member), Clinician.state == State.ACTIVE
+    )
+    if countries:
+        statement = statement.where(Clinician.country.in_(countries))
+    wanted = {specialty.casefold() for specialty in specialties}
+    return [
+        person
+        for person, own in db.session.execute(statement)
+        if not wanted or wanted & {specialty.casefold() for specialty in own}
+    ]
 
 
 def active_in(network_id: UUID) -> Select[Clinician]:

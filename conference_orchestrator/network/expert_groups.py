@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, Select, UniqueConstraint, false, select, text
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
+from sqlalchemy.sql import ColumnElement
 
 from conference_orchestrator.kernel.database import Identified, Model, Versioned, db, one_of
 from conference_orchestrator.kernel.errors import Invalid, NotFound
@@ -116,6 +117,13 @@ def find(reference: str | UUID, *, field: str = "group", visible_to: Principal) 
     return found
 
 
+def by_code(code: str) -> ExpertGroup | None:
+    """The group with that code, whoever asks."""
+    return db.session.scalar(
+        select(ExpertGroup).options(selectinload(ExpertGroup.checklist)).where(ExpertGroup.code == code)
+    )
+
+
 def get(group_id: UUID, *, visible_to: Principal, lock: bool = False) -> ExpertGroup:
     """The group with that id, or NotFound outside the asker's scope."""
     statement = _scoped(visible_to).where(ExpertGroup.id == group_id)
@@ -128,6 +136,25 @@ def get(group_id: UUID, *, visible_to: Principal, lock: bool = False) -> ExpertG
 def listed(paging: Paging, *, visible_to: Principal) -> Page[ExpertGroup]:
     """Groups within the asker's scope, by code."""
     return page(_scoped(visible_to), paging, by=[ExpertGroup.code])
+
+
+def by_ids(identifiers: Iterable[UUID]) -> Sequence[ExpertGroup]:
+    """These groups, for whom their sessions are shown."""
+    return db.session.scalars(select(ExpertGroup).where(ExpertGroup.id.in_(list(identifiers)))).all()
+
+
+def ids(*, visible_to: Principal) -> Select[UUID]:
+    """A statement for the ids of the groups within the asker's scope."""
+    return select(ExpertGroup.id).where(*_scope(visible_to))
+
+
+def members_of(group_ids: Iterable[UUID]) -> dict[UUID, list[Membership]]:
+    """The present members of each group, without their personal data."""
+    statement = select(Membership).where(Membership.group_id.in_(list(group_ids)), Membership.until_on.is_(None))
+    found: dict[UUID, list[Membership]] = {}
+    for member in db.session.scalars(statement):
+        found.setdefault(member.group_id, []).append(member)
+    return found
 
 
 def members(group_id: UUID) -> Sequence[Membership]:
@@ -155,15 +182,19 @@ def membership(group_id: UUID, clinician_id: UUID) -> Membership:
 
 
 def _scoped(by: Principal) -> Select[ExpertGroup]:
+    return select(ExpertGroup).options(selectinload(ExpertGroup.checklist)).where(*_scope(by))
+
+
+def _scope(by: Principal) -> list[ColumnElement[bool]]:
     """Rounds are seen by everybody in the network (policy table); a coordinator only has the own group."""
-    statement = select(ExpertGroup).options(selectinload(ExpertGroup.checklist))
-    if by.role == Role.ANONYMOUS:
-        return statement.where(false())
+    conditions: list[ColumnElement[bool]] = []
     if by.network_id is not None:
-        statement = statement.where(ExpertGroup.network_id == by.network_id)
+        conditions.append(ExpertGroup.network_id == by.network_id)
+    if by.role == Role.ANONYMOUS:
+        conditions.append(false())
     if by.role == Role.COORDINATOR:
-        statement = statement.where(ExpertGroup.id == by.group_id)
+        conditions.append(ExpertGroup.id == by.group_id)
     if by.role == Role.CLINICIAN:
         own = select(ClinicianNetwork.network_id).where(ClinicianNetwork.clinician_id == by.clinician_id)
-        statement = statement.where(ExpertGroup.network_id.in_(own))
-    return statement
+        conditions.append(ExpertGroup.network_id.in_(own))
+    return conditions

@@ -48,6 +48,11 @@ def find(reference: str | UUID, *, field: str = "hospital") -> Hospital:
     return found
 
 
+def by_code(code: str) -> Hospital | None:
+    """The hospital with that code."""
+    return db.session.scalar(_complete().where(Hospital.code == code))
+
+
 def get(hospital_id: UUID, *, visible_to: Principal) -> Hospital:
     """The hospital with that id, or NotFound outside the asker's scope."""
     found = db.session.scalar(_scoped(visible_to).where(Hospital.id == hospital_id))

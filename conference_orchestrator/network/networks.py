@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, true
@@ -24,7 +25,11 @@ class ListStyle(StrEnum):
 
 
 class Network(Versioned, Model):
-    """An ERN or the COVID19 Clinicians Network."""
+    """An ERN or the COVID19 Clinicians Network.
+
+    `web_conference` holds what its web conferences and webinars have unless the request says otherwise:
+    `duration_minutes`, `language`, `expected_audience`, each of them optional.
+    """
 
     __tablename__ = "network"
     __table_args__ = (one_of("participant_list", ListStyle),)
@@ -35,6 +40,7 @@ class Network(Versioned, Model):
     helpdesk_hours: Mapped[str | None]
     funding_line: Mapped[str | None]
     participant_list: Mapped[str] = mapped_column(default=ListStyle.ATTACHMENT)
+    web_conference: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
 def find(reference: str | UUID, *, field: str = "network") -> Network:
@@ -43,6 +49,11 @@ def find(reference: str | UUID, *, field: str = "network") -> Network:
     if found is None:
         raise Invalid({field: f"There is no network {str(reference)!r}."})
     return found
+
+
+def by_code(code: str) -> Network | None:
+    """The network with that code."""
+    return db.session.scalar(select(Network).where(Network.code == code))
 
 
 def get(network_id: UUID) -> Network:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -120,6 +121,16 @@ def to_confirm(registration_id: UUID, *, lock: bool = False) -> Registration:
     if found is None:
         raise NotFound("This link is not valid (any more). Register again to get a new one.")
     return found
+
+
+def overdue(*, at: datetime) -> Sequence[Registration]:
+    """Those that the helpdesk should have decided before the instant and was not reminded of, locked, oldest first."""
+    return db.session.scalars(
+        select(Registration)
+        .where(Registration.state == State.PENDING, Registration.due_at < at, Registration.escalated_at.is_(None))
+        .order_by(Registration.due_at)
+        .with_for_update(skip_locked=True)
+    ).all()
 
 
 def listed(paging: Paging, *, visible_to: Principal, state: str | None = None) -> Page[Registration]:

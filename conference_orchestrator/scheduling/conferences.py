@@ -18,7 +18,7 @@ from conference_orchestrator.kernel.database import Model, Versioned, db, insert
 from conference_orchestrator.kernel.errors import NotFound
 from conference_orchestrator.kernel.paging import Page, Paging, page
 from conference_orchestrator.kernel.principal import Principal, Role
-from conference_orchestrator.scheduling.sessions import Session
+from conference_orchestrator.scheduling.sessions import Allocation, Session, Slot
 from conference_orchestrator.scheduling.webinar_requests import WebinarRequest
 
 
@@ -80,6 +80,8 @@ class Conference(Versioned, Model):
     attempted_start: Mapped[datetime | None]
     attempted_end: Mapped[datetime | None]
     looks: Mapped[int] = mapped_column(default=0)
+    # Passing failures in a row: each waits longer than the one before.
+    waits: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[datetime | None]
     worker: Mapped[str | None]
 
@@ -92,9 +94,13 @@ class Conference(Versioned, Model):
     present_host: Mapped[str | None]
 
     @property
-    def is_open_to_people(self) -> bool:
-        """Whether its link may be mailed: there is one, and the meeting is set up as promised."""
-        return self.is_wanted and self.state == State.READY and self.join_url is not None
+    def link_for_people(self) -> str | None:
+        """The link that may be mailed: None while there is none, or while the meeting is not set up as promised.
+
+        A meeting that is being moved keeps its link, so people learn the new time before the provider does.
+        """
+        is_sound = self.is_wanted and self.state not in {State.DEGRADED, State.MISSING, State.CANCELLED}
+        return self.join_url if is_sound else None
 
     @property
     def differs(self) -> bool:
@@ -139,6 +145,7 @@ def for_session(session: Session, *, network_id: UUID, title: str, provider: str
         "state": State.WANTED,
         "attempts": 0,
         "looks": 0,
+        "waits": 0,
     }
     db.session.execute(insert_new(Conference).values(row))
     return db.session.scalars(select(Conference).where(Conference.session_id == session.id).with_for_update()).one()
@@ -148,6 +155,23 @@ def of_session(session_id: UUID, *, lock: bool = False) -> Conference | None:
     """The session's conference, if its first slot was ever taken."""
     statement = select(Conference).where(Conference.session_id == session_id)
     return db.session.scalar(statement.with_for_update() if lock else statement)
+
+
+def of_request(request_id: UUID) -> Conference | None:
+    """The conference of the session in which the consultation request holds a slot now."""
+    held = (
+        select(Slot.session_id)
+        .join(Allocation, Allocation.slot_id == Slot.id)
+        .where(Allocation.request_id == request_id, Allocation.released_at.is_(None))
+    )
+    return db.session.scalar(select(Conference).where(Conference.session_id.in_(held)))
+
+
+def coming_of_group(group_id: UUID, *, now: datetime) -> list[UUID]:
+    """The conferences of the group's sessions that are not over."""
+    of_group = select(Session.id).where(Session.group_id == group_id)
+    statement = select(Conference.id).where(Conference.session_id.in_(of_group), Conference.ends_at > now)
+    return list(db.session.scalars(statement))
 
 
 def get(conference_id: UUID, *, visible_to: Principal, lock: bool = False) -> Conference:
@@ -185,10 +209,21 @@ def listed(
 
 def unsettled(*, now: datetime) -> list[UUID]:
     """Coming conferences whose meeting is not as wanted, and cancelled ones whose meeting may still exist."""
-    wanted = and_(Conference.is_wanted, Conference.state.in_([State.WANTED, State.PROVISIONING, State.MISSING]))
-    unwanted = and_(~Conference.is_wanted, Conference.state.not_in([State.CANCELLED, State.HELD, State.FAILED]))
+    elsewhere = and_(
+        Conference.state == State.READY,
+        or_(Conference.present_start != Conference.starts_at, Conference.present_end != Conference.ends_at),
+    )
+    unmade = Conference.state.in_([State.WANTED, State.PROVISIONING, State.MISSING])
+    wanted = and_(Conference.is_wanted, or_(unmade, elsewhere))
+    unwanted = and_(~Conference.is_wanted, Conference.state.not_in([State.CANCELLED, State.HELD]))
     statement = select(Conference.id).where(Conference.ends_at > now, or_(wanted, unwanted))
     return list(db.session.scalars(statement.order_by(Conference.starts_at)))
+
+
+def with_problem(problem: str, *, now: datetime) -> list[UUID]:
+    """Coming conferences that stand still for that reason, the nearest first."""
+    statement = select(Conference.id).where(Conference.problem == problem, Conference.ends_at > now)
+    return list(db.session.scalars(statement.where(Conference.is_wanted).order_by(Conference.starts_at)))
 
 
 def over(*, now: datetime) -> list[Conference]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, delete, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, UniqueConstraint, delete, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from conference_orchestrator.kernel.database import Identified, Model, Versioned, db
@@ -127,6 +127,11 @@ def next_free(provider: str, kind: str, starts_at: datetime, length: timedelta) 
             found.append(start)
         start += STEP
     return found
+
+
+def emails_at(provider: str) -> Select[str]:
+    """A statement for the addresses of the provider's accounts, withdrawn ones included."""
+    return select(HostAccount.email).where(HostAccount.provider == provider)
 
 
 def get(account_id: UUID, *, lock: bool = False) -> HostAccount:

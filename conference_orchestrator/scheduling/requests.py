@@ -18,6 +18,7 @@ from conference_orchestrator.kernel.principal import Principal, Role
 from conference_orchestrator.network.clinicians import Clinician
 from conference_orchestrator.network.expert_groups import ExpertGroup
 from conference_orchestrator.scheduling import checklists
+from conference_orchestrator.scheduling.allocation import Wish
 from conference_orchestrator.scheduling.sessions import Allocation, Slot
 
 
@@ -92,6 +93,11 @@ class ConsultationRequest(Versioned, Model):
         primaryjoin="and_(ConsultationRequest.id == Allocation.request_id, Allocation.released_at.is_(None))",
     )
 
+    @property
+    def wish(self) -> Wish:
+        """What the allocation policy weighs."""
+        return Wish(self.earliest_on, self.latest_on)
+
     def missing_items(self) -> list[str]:
         """The codes that the group's check list still wants, and "consent" while it is not confirmed."""
         return checklists.missing(self.group.checklist, self.checklist, consent_confirmed=self.consent_confirmed)
@@ -155,6 +161,11 @@ class ConsultationRequest(Versioned, Model):
             raise RuleBroken(f"A request that is {self.state} cannot be withdrawn.", state=self.state)
         self.waiting_since, self.displaced = None, False
         self._decide(State.WITHDRAWN, None, by=by, at=at)
+
+    def discussed(self) -> None:
+        """Its session was held."""
+        if self.state == State.ALLOCATED:
+            self.state = State.DISCUSSED
 
     def advised(self, on: date) -> None:
         """The advice was given on that date; the request is closed."""

@@ -65,6 +65,8 @@ class Series(Versioned, Model):
         rule = recurrence.parse(self.rule)
         if not times.is_zone(self.time_zone):
             raise Invalid({"time_zone": f"{self.time_zone!r} is not an IANA time zone such as Europe/Berlin."})
+        if self.start_time.second or self.start_time.microsecond or self.start_time.tzinfo:
+            raise Invalid({"start_time": "This is a time on the wall in whole minutes, such as 11:00."})
         today = times.wall(now, self.time_zone).date()
         if not SHORTEST <= self.length <= LONGEST:
             raise Invalid({"slot_minutes": "A session lasts from 10 minutes to 23 hours 59 minutes."})

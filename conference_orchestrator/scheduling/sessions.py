@@ -72,6 +72,8 @@ class Session(Versioned, Model):
         self.must_be_planned(at=at)
         if starts_at <= at:
             raise Invalid({"starts_at": "The new time has passed already."})
+        if starts_at.second or starts_at.microsecond:
+            raise Invalid({"starts_at": "A session begins at a whole minute."})
         if starts_at > at + FARTHEST:
             raise Invalid({"starts_at": "The new time is more than 18 months away."})
         by = starts_at - self.starts_at

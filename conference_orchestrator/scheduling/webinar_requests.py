@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, false, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, false, select, update
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
 
 from conference_orchestrator.kernel.database import Model, Versioned, db, one_of
@@ -74,6 +74,8 @@ class WebinarRequest(Versioned, Model):
         self._must_be_open()
         if not at < starts_at <= at + FARTHEST:
             raise Invalid({"starts_at": "The time must lie ahead, at most 18 months."})
+        if starts_at.second or starts_at.microsecond:
+            raise Invalid({"starts_at": "A conference begins at a whole minute."})
         self.state, self.starts_at = State.APPROVED, starts_at
         self.decided_at, self.decided_by = at, str(by)
 
@@ -99,6 +101,12 @@ def get(request_id: UUID, *, visible_to: Principal, lock: bool = False) -> Webin
     if found is None:
         raise NotFound("There is no such webinar request.")
     return found
+
+
+def cancelled(request_id: UUID | None) -> None:
+    """The approved conference of the request was given up."""
+    statement = update(WebinarRequest).where(WebinarRequest.id == request_id)
+    db.session.execute(statement.values(state=State.CANCELLED, version=WebinarRequest.version + 1))
 
 
 def listed(paging: Paging, *, visible_to: Principal, state: str | None = None) -> Page[WebinarRequest]:

@@ -1,0 +1,194 @@
+"""What the web remembers between two requests: Idempotency-Keys, spent captcha challenges, counts of anonymous calls.
+
+None of it belongs to the work that a request does, so it has transactions of its own, around that of the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from conference_orchestrator.kernel.bookkeeping import IdempotencyKey, RateCount, UsedChallenge
+from conference_orchestrator.kernel.database import db, insert_new
+from conference_orchestrator.kernel.errors import Conflict
+from conference_orchestrator.kernel.transaction import Transaction, transaction, with_next_commit
+
+KEPT = timedelta(hours=24)
+LEASE = timedelta(minutes=1)
+
+
+class Standing(StrEnum):
+    """How a request with an Idempotency-Key stands."""
+
+    OURS = "ours"  # this request does the work
+    RUNNING = "running"  # another one does
+    ANSWERED = "answered"
+    LOST = "lost"  # the work was done, its answer is not known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What the first request was answered."""
+
+    status: int
+    body: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The key as it stands; `lease_until` is the fence of the request that does the work."""
+
+    id: UUID
+    standing: Standing
+    body_sha256: str
+    lease_until: datetime
+    answer: Answer | None = None
+
+
+def claim(owner: str, path: str, key: str, *, body_sha256: str) -> Claim:
+    """Take the key for this request, unless another one has it; after its lease an unfinished one is taken over."""
+    with _apart() as tx:
+        lease = tx.now + LEASE
+        row = {
+            "id": uuid4(),
+            "created_at": tx.now,
+            "owner": owner,
+            "path": path,
+            "key": key,
+            "body_sha256": body_sha256,
+            "lease_until": lease,
+        }
+        new = db.session.scalar(insert_new(IdempotencyKey).values(row).returning(IdempotencyKey.id))
+        held = db.session.scalars(
+            select(IdempotencyKey)
+            .where(IdempotencyKey.owner == owner, IdempotencyKey.path == path, IdempotencyKey.key == key)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).one()
+        lapsed = held.body_sha256 == body_sha256 and _has_lapsed(held, now=tx.now)
+        if new is None and (lapsed or held.created_at < tx.now - KEPT):
+            _begin_anew(held, body_sha256=body_sha256, at=tx.now)
+        elif new is None:
+            return _as_it_stands(held, now=tx.now)
+        return Claim(id=held.id, standing=Standing.OURS, body_sha256=body_sha256, lease_until=lease)
+
+
+def look(claim_id: UUID, *, now: datetime) -> Claim | None:
+    """The key as it stands now; None when the request that had it gave it back or died: it may be claimed again."""
+    db.session.rollback()  # the next read sees what was committed since
+    held = db.session.get(IdempotencyKey, claim_id, populate_existing=True)
+    found = None if held is None or _has_lapsed(held, now=now) else _as_it_stands(held, now=now)
+    db.session.rollback()  # nobody holds a connection while waiting
+    return found
+
+
+def mark_committed(connection: Connection, ours: Claim, *, at: datetime) -> None:
+    """Write, in the transaction of the work, that it is done. Conflict when the key was taken over meanwhile."""
+    marked = connection.execute(
+        update(IdempotencyKey)
+        .where(IdempotencyKey.id == ours.id, IdempotencyKey.lease_until == ours.lease_until)
+        .values(committed_at=at)
+        .returning(IdempotencyKey.id)
+    ).one_or_none()
+    if marked is None:
+        raise Conflict("This took too long, and the same request was sent again; ask for its result with the same key.")
+
+
+def keep(ours: Claim, answer: Answer) -> None:
+    """Store what the request was answered, for those who send it again."""
+    with _apart() as tx:
+        db.session.execute(
+            update(IdempotencyKey)
+            .where(IdempotencyKey.id == ours.id, IdempotencyKey.lease_until == ours.lease_until)
+            .values(
+                committed_at=func.coalesce(IdempotencyKey.committed_at, tx.now),
+                status=answer.status,
+                answer=answer.body,
+                headers=dict(answer.headers),
+            )
+        )
+
+
+def give_back(ours: Claim) -> None:
+    """The work came to nothing: the key may be used again. A key whose work was committed stays."""
+    with _apart():
+        db.session.execute(
+            delete(IdempotencyKey).where(
+                IdempotencyKey.id == ours.id,
+                IdempotencyKey.lease_until == ours.lease_until,
+                IdempotencyKey.committed_at.is_(None),
+            )
+        )
+
+
+def spend(challenge: str, *, expires_at: datetime) -> bool:
+    """Use the captcha challenge up; False when it was used before."""
+    with _apart():
+        row = {"digest": challenge, "expires_at": expires_at}
+        new = db.session.scalar(insert_new(UsedChallenge).values(row).returning(UsedChallenge.digest))
+    return new is not None
+
+
+def count(subject: str, *, window: timedelta) -> tuple[int, datetime]:
+    """Count a call of the subject (a hash): how many the present window holds, and when that window ends."""
+    with _apart() as tx:
+        seconds = int(window.total_seconds())
+        begins = datetime.fromtimestamp(int(tx.now.timestamp()) // seconds * seconds, UTC)
+        row = {"subject": subject, "window_at": begins, "count": 0}
+        db.session.execute(insert_new(RateCount).values(row))
+        counted = db.session.scalars(
+            update(RateCount)
+            .where(RateCount.subject == subject, RateCount.window_at == begins)
+            .values(count=RateCount.count + 1)
+            .returning(RateCount.count)
+        ).one()
+    return counted, begins + window
+
+
+def prune() -> None:
+    """The timer's work: forget keys and counts after a day, and challenges that have expired."""
+    with _apart() as tx:
+        db.session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < tx.now - KEPT))
+        db.session.execute(delete(RateCount).where(RateCount.window_at < tx.now - KEPT))
+        db.session.execute(delete(UsedChallenge).where(UsedChallenge.expires_at < tx.now))
+
+
+@contextmanager
+def _apart() -> Iterator[Transaction]:
+    """A transaction that is no part of the work: it must not mark the key of the request as done."""
+    with with_next_commit(_nothing), transaction() as tx:
+        yield tx
+
+
+def _nothing(_connection: Connection) -> None:
+    """What goes along with a commit of our own."""
+
+
+def _begin_anew(held: IdempotencyKey, *, body_sha256: str, at: datetime) -> None:
+    again: dict[str, Any] = {"body_sha256": body_sha256, "created_at": at, "lease_until": at + LEASE}
+    emptied = dict.fromkeys(("committed_at", "status", "answer", "headers"))
+    for name, value in (again | emptied).items():
+        setattr(held, name, value)
+
+
+def _has_lapsed(held: IdempotencyKey, *, now: datetime) -> bool:
+    return held.committed_at is None and held.lease_until < now
+
+
+def _as_it_stands(held: IdempotencyKey, *, now: datetime) -> Claim:
+    answer = None
+    standing = Standing.LOST if held.committed_at is not None and held.lease_until < now else Standing.RUNNING
+    if held.status is not None and held.answer is not None:
+        standing = Standing.ANSWERED
+        answer = Answer(status=held.status, body=held.answer, headers=held.headers or {})
+    return Claim(
+        id=held.id, standing=standing, body_sha256=held.body_sha256, lease_until=held.lease_until, answer=answer
+    )

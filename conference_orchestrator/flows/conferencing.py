@@ -1,0 +1,356 @@
+"""Exactly one meeting per conference, over providers that know no idempotency key.
+
+`ensure` compares what is wanted with what is present and makes them equal: creating, changing, cancelling, retrying and
+reconciling are this one function. It commits what it is about to do, calls the provider with nothing open, and commits
+what came of it. A create whose outcome is unknown (no answer, a crash) is followed by looks for our key, again after
+settling delays because lists lag; only when the last look finds nothing it is created again.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import structlog
+
+from conference_orchestrator.flows import delivering, hosting
+from conference_orchestrator.flows.hosting import ensure_later, issue_later, provider_named
+from conference_orchestrator.kernel import ports
+from conference_orchestrator.kernel.errors import RuleBroken
+from conference_orchestrator.kernel.paging import Page, Paging
+from conference_orchestrator.kernel.principal import SYSTEM, Principal
+from conference_orchestrator.kernel.transaction import Transaction, is_open, transaction
+from conference_orchestrator.ledger import invitations
+from conference_orchestrator.providers.base import Meeting, MeetingChanges, MeetingRef, MeetingSpec
+from conference_orchestrator.providers.errors import (
+    Ambiguous,
+    HostUnavailable,
+    NotFound,
+    ProviderError,
+    RateLimited,
+    Transient,
+    Unreachable,
+)
+from conference_orchestrator.scheduling import conferences, host_pool, webinar_requests
+from conference_orchestrator.scheduling.conferences import Conference, State
+
+log = structlog.get_logger()
+
+LEASE = timedelta(minutes=2)
+SETTLING = [timedelta(seconds=s) for s in (5, 30, 120)]
+ATTEMPTS = 6
+WAITS = [timedelta(seconds=s) for s in (2, 5, 15, 30, 60)]
+JOIN_BEFORE_MINUTES = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What is to be done at the provider now, as plain values: `do` is create, look, update or cancel."""
+
+    do: str
+    conference_id: UUID
+    worker: str
+    spec: MeetingSpec
+    ref: MeetingRef | None
+    look_from: datetime
+    look_until: datetime
+    provider: str
+    wanted: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it: the meeting that stands (None: none does), how many of ours were found, or the error."""
+
+    meeting: Meeting | None = None
+    found: int = 0
+    error: ProviderError | None = None
+
+
+def ensure(conference_id: UUID) -> None:
+    """Make the meeting at the provider what the conference wants; come back later for what cannot be done now."""
+    step = _begin(conference_id)
+    if step is not None:
+        _finish(step, _act(step))
+
+
+def sweep() -> None:
+    """The timer's safety net: wake every conference whose meeting is not as wanted."""
+    with transaction() as tx:
+        for conference_id in conferences.unsettled(now=tx.now):
+            tx.after(ensure_later(conference_id))
+        for conference in conferences.over(now=tx.now):
+            conference.state = State.HELD
+
+
+@dataclass(frozen=True)
+class ConferenceView:
+    """A conference as lists show it: how many are invited, and what they answered."""
+
+    conference: Conference
+    answers: dict[str, int]
+
+    @property
+    def audience_size(self) -> int:
+        """How many people hold an invitation."""
+        return self.answers["sent"]
+
+
+def conference(conference_id: UUID, *, by: Principal) -> ConferenceView:
+    """One conference within the asker's scope."""
+    found = conferences.get(conference_id, visible_to=by)
+    return ConferenceView(found, invitations.answers([found.id])[found.id])
+
+
+def listed(
+    paging: Paging,
+    *,
+    by: Principal,
+    from_at: datetime | None = None,
+    until_at: datetime | None = None,
+    state: str | None = None,
+) -> Page[ConferenceView]:
+    """Conferences within the asker's scope by start; without a range those that have not ended."""
+    now = ports.clock().now()
+    found = conferences.listed(paging, visible_to=by, now=now, from_at=from_at, until_at=until_at, state=state)
+    answers = invitations.answers([c.id for c in found.items])
+    return Page([ConferenceView(c, answers[c.id]) for c in found.items], found.next)
+
+
+def cancel(conference_id: UUID, reason: str, *, by: Principal, expected: int | None = None) -> ConferenceView:
+    """Give a webinar's or web conference's meeting up; everyone invited is told.
+
+    RuleBroken for the meeting of a session: the session is cancelled, and its meeting with it.
+    """
+    with transaction() as tx:
+        found = conferences.get(conference_id, visible_to=by, lock=True)
+        found.must_match(expected)
+        if found.session_id is not None:
+            raise RuleBroken("This is the meeting of a session: cancel the session.", session=str(found.session_id))
+        if not found.is_wanted or found.ends_at <= tx.now:
+            raise RuleBroken(f"The conference is {'over' if found.is_wanted else 'cancelled already'}.")
+        found.cancel(reason)
+        webinar_requests.cancelled(found.webinar_request_id)
+        tx.after(ensure_later(found.id), issue_later(found.id))
+    return conference(conference_id, by=by)
+
+
+def retry(conference_id: UUID, *, by: Principal) -> ConferenceView:
+    """Try again what was given up, with a fresh budget of attempts. RuleBroken when nothing was given up."""
+    with transaction() as tx:
+        found = conferences.get(conference_id, visible_to=by, lock=True)
+        if found.state not in {State.FAILED, State.DEGRADED, State.MISSING, State.WANTED}:
+            raise RuleBroken(f"The conference is {found.state}: there is nothing to try again.", state=found.state)
+        found.attempts = found.waits = 0
+        if found.state == State.FAILED:
+            found.state = State.WANTED
+        tx.after(ensure_later(found.id))
+    return conference(conference_id, by=by)
+
+
+def _begin(conference_id: UUID) -> Step | None:
+    """Decide the step and commit that it is being attempted; None when nothing is to be done (now)."""
+    with transaction() as tx:
+        conference = conferences.get(conference_id, visible_to=SYSTEM, lock=True)
+        if conference.lease_until is not None and conference.lease_until > tx.now:
+            tx.after(ensure_later(conference_id, due_at=conference.lease_until))
+            return None
+        do = _next(conference, now=tx.now)
+        if do == "create" and not hosting.reserve_host(conference):
+            conference.state, conference.problem = State.WANTED, hosting.NO_HOST
+            do = None
+        if do is None:
+            return None
+        worker = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        conference.worker, conference.lease_until = worker, tx.now + LEASE
+        if do == "create":
+            conference.attempts += 1
+            conference.state, conference.attempted_at, conference.looks = State.PROVISIONING, tx.now, 0
+            conference.attempted_start, conference.attempted_end = conference.starts_at, conference.ends_at
+        return _step(do, conference, worker=worker)
+
+
+def _next(conference: Conference, *, now: datetime) -> str | None:
+    if conference.ends_at <= now or conference.state == State.HELD:
+        return None
+    if conference.attempted_at is not None:
+        return "look"
+    if not conference.is_wanted:
+        if conference.meeting_id is None:
+            conference.state = State.CANCELLED
+        return "cancel" if conference.meeting_id is not None else None
+    if conference.state == State.FAILED or (conference.state == State.READY and not conference.differs):
+        return None
+    return "create" if conference.meeting_id is None else "update"
+
+
+def _step(do: str, conference: Conference, *, worker: str) -> Step:
+    spec = MeetingSpec(
+        key=conference.key,
+        kind="meeting",
+        title=conference.title,
+        agenda="",
+        starts_at=conference.starts_at,
+        ends_at=conference.ends_at,
+        time_zone=conference.time_zone,
+        host=conference.host,
+        join_before_minutes=JOIN_BEFORE_MINUTES,
+        lobby=True,
+    )
+    ref = (
+        MeetingRef(conference.provider, conference.meeting_id, conference.present_host)
+        if conference.meeting_id
+        else None
+    )
+    return Step(
+        do=do,
+        conference_id=conference.id,
+        worker=worker,
+        spec=spec,
+        ref=ref,
+        look_from=conference.attempted_start or conference.starts_at,
+        look_until=conference.attempted_end or conference.ends_at,
+        provider=conference.provider,
+        wanted=conference.is_wanted,
+    )
+
+
+def _act(step: Step) -> Outcome:
+    """The one part that talks to the provider; no transaction is open."""
+    assert not is_open(), "nothing is called over the network while a transaction is open"
+    provider = provider_named()(step.provider)
+    spec = step.spec
+    try:
+        match step.do:
+            case "create":
+                return Outcome(provider.create(spec))
+            case "update" if step.ref is not None:
+                changes = MeetingChanges(
+                    title=spec.title, starts_at=spec.starts_at, ends_at=spec.ends_at, time_zone=spec.time_zone
+                )
+                return Outcome(provider.update(step.ref, changes))
+            case "cancel" if step.ref is not None:
+                provider.cancel(step.ref)
+                return Outcome()
+        found = sorted(
+            provider.find(spec.key, spec.host, step.look_from, step.look_until), key=lambda meeting: meeting.ref.id
+        )
+        # Two of one key: an earlier create arrived after all. One stays, by a rule that every worker follows alike.
+        for surplus in found[1:]:
+            provider.cancel(surplus.ref)
+        return Outcome(found[0] if found else None, len(found))
+    except ProviderError as error:
+        log.warning("provider call failed", conference=str(step.conference_id), step=step.do, error=str(error))
+        return Outcome(error=error)
+
+
+def _finish(step: Step, outcome: Outcome) -> None:
+    """Commit what came of the step, and what has to happen next."""
+    with transaction() as tx:
+        conference = conferences.get(step.conference_id, visible_to=SYSTEM, lock=True)
+        if conference.worker != step.worker:
+            # Our lease ran out and another took over; it finds by the key whatever we have made.
+            return
+        conference.worker = conference.lease_until = None
+        if outcome.error is not None:
+            _failed(tx, conference, step, outcome.error)
+        elif outcome.meeting is not None:
+            _present(tx, conference, outcome)
+        elif step.do == "cancel":
+            _gone(conference)
+        else:
+            _not_found(tx, conference)
+
+
+def _present(tx: Transaction, conference: Conference, outcome: Outcome) -> None:
+    meeting = outcome.meeting
+    assert meeting is not None
+    conference.attempted_at, conference.looks, conference.waits, conference.problem = None, 0, 0, None
+    conference.meeting_id, conference.number, conference.join_url = meeting.ref.id, meeting.number, meeting.join_url
+    conference.present_title, conference.present_host = meeting.title, meeting.ref.host
+    conference.present_start, conference.present_end = meeting.starts_at, meeting.ends_at
+    if shortcomings := meeting.shortcomings():
+        conference.state, conference.problem = State.DEGRADED, ", ".join(shortcomings)
+        _alert(tx, conference, "A meeting is not set up as promised", conference.problem)
+        return
+    conference.state = State.READY
+    if outcome.found > 1:
+        _alert(tx, conference, "A meeting existed twice", f"{outcome.found - 1} surplus meetings were cancelled")
+    if not conference.is_wanted or conference.differs:
+        tx.after(ensure_later(conference.id))  # it was moved or cancelled while we were talking to the provider
+    tx.after(issue_later(conference.id))
+
+
+def _gone(conference: Conference) -> None:
+    conference.state = State.WANTED if conference.is_wanted else State.CANCELLED
+    conference.meeting_id = conference.number = conference.join_url = conference.problem = None
+    conference.present_title = conference.present_start = conference.present_end = conference.present_host = None
+    if not conference.is_wanted:
+        host_pool.release(conference.id)
+        # A later meeting of this conference must not be taken for this one.
+        conference.key = conferences.new_key()
+
+
+def _not_found(tx: Transaction, conference: Conference) -> None:
+    """No meeting carries our key (yet): look again after the next settling delay, at the last look create again."""
+    if conference.looks < len(SETTLING):
+        tx.after(ensure_later(conference.id, due_at=tx.now + SETTLING[conference.looks]))
+        conference.looks += 1
+        return
+    conference.attempted_at, conference.looks = None, 0
+    if conference.is_wanted and conference.attempts >= ATTEMPTS:
+        _give_up(tx, conference, "six attempts had no result")
+        return
+    tx.after(ensure_later(conference.id))
+
+
+def _failed(tx: Transaction, conference: Conference, step: Step, error: ProviderError) -> None:
+    conference.problem = error.message
+    if step.do == "create" and not error.maybe_applied:
+        conference.attempted_at = None
+    match error:
+        case Ambiguous():
+            tx.after(ensure_later(conference.id, due_at=tx.now + SETTLING[0]))
+            conference.looks = 1
+        case Unreachable() | RateLimited() | Transient():
+            if step.do == "create":
+                conference.state = State.WANTED
+                conference.attempts -= 1  # it never counted at the provider
+            _come_back(tx, conference, error)
+        case NotFound() if step.do == "update":
+            _gone(conference)
+            tx.after(ensure_later(conference.id))
+        case HostUnavailable() if conference.attempts < ATTEMPTS:
+            conference.state = State.WANTED
+            _come_back(tx, conference, error)
+        case _:
+            _give_up(tx, conference, error.message)
+
+
+def _come_back(tx: Transaction, conference: Conference, error: ProviderError) -> None:
+    """A passing failure: wait longer each time, at most a minute unless the provider asks for more."""
+    conference.waits += 1
+    wait = WAITS[min(conference.waits, len(WAITS)) - 1]
+    if error.retry_after is not None:
+        wait = max(wait, timedelta(seconds=error.retry_after))
+    tx.after(ensure_later(conference.id, due_at=tx.now + wait))
+    if conference.waits == len(WAITS):
+        _alert(tx, conference, "The provider cannot be reached", f"{error.message}. It is tried again by itself")
+
+
+def _give_up(tx: Transaction, conference: Conference, why: str) -> None:
+    conference.state, conference.problem = State.FAILED, why
+    _alert(tx, conference, "A meeting could not be made", why)
+
+
+def _alert(tx: Transaction, conference: Conference, title: str, detail: str) -> None:
+    delivering.tell_helpdesk(
+        tx,
+        title,
+        f"{conference.title}: {detail}. See conference {conference.id}.",
+        path="/",
+        cause=f"conference:{conference.id}:{title}:{ports.clock().now():%Y-%m-%d}",
+    )

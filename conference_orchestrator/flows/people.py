@@ -1,0 +1,120 @@
+"""What is kept of a person: from what was entered to a clinician who is active in a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+
+from conference_orchestrator.flows.directory import Outcome, assign
+from conference_orchestrator.kernel.database import db
+from conference_orchestrator.kernel.errors import Invalid
+from conference_orchestrator.network import clinicians, hospitals
+from conference_orchestrator.network.clinicians import Clinician, ClinicianNetwork
+from conference_orchestrator.network.hospitals import Hospital
+from conference_orchestrator.network.networks import Network
+from conference_orchestrator.network.notices import Notice, NoticeAcceptance
+from conference_orchestrator.network.registrations import Registration
+
+OWN_WORDS = ("given_name", "family_name", "email", "phone", "profession", "specialties", "language", "share")
+
+
+def columns(person: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that a registration and a clinician have in common.
+
+    A hospital that is named brings its name, its country and, where none was entered, its time zone. Invalid for an
+    unknown one, and for what is missing without one.
+    """
+    place = hospitals.find(person["hospital"]) if person["hospital"] else None
+    found = {
+        "hospital_id": place.id if place else None,
+        "hospital_name": place.name if place else person["hospital_name"],
+        "country": place.country if place else person["country"],
+        "time_zone": person["time_zone"] or (place.time_zone if place else None),
+    }
+    missing = [name for name, value in found.items() if value is None and name != "hospital_id"]
+    if missing:
+        raise Invalid(dict.fromkeys(missing, "Required unless a hospital is named."))
+    return found | {name: person[name] for name in OWN_WORDS}
+
+
+def changed_columns(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that a change of some fields sets; who enters another hospital by its name leaves the one named."""
+    found = {name: changes[name] for name in (*OWN_WORDS, "hospital_name", "country", "time_zone") if name in changes}
+    if any(value is None and name != "phone" for name, value in found.items()):
+        raise Invalid({name: "Must not be empty." for name, value in found.items() if value is None})
+    if changes.get("hospital"):
+        place = hospitals.find(changes["hospital"])
+        return found | at_hospital(place) | {"hospital_name": place.name, "country": place.country}
+    return found | at_hospital(None) if {"hospital", "hospital_name"} & changes.keys() else found
+
+
+def at_hospital(place: Hospital | None) -> dict[str, Any]:
+    """The reference to the hospital, together with the relation that an answer shows."""
+    return {"hospital_id": place.id if place else None, "hospital": place}
+
+
+def store_clinician(person: Mapping[str, Any]) -> tuple[Clinician, Outcome]:
+    """The clinician of that address with these values. What a known one shares is the person's own choice and stays."""
+    values = columns(person)
+    known = clinicians.by_email(values["email"])
+    if known is not None:
+        kept = {"email": known.email, "share": known.share}
+        return known, assign(known, values | kept | at_hospital(_hospital(values["hospital_id"])))
+    return new_clinician(values), Outcome.ADDED
+
+
+def new_clinician(values: Mapping[str, Any]) -> Clinician:
+    """A clinician with these columns, active in no network yet."""
+    person = Clinician(**values, hospital=_hospital(values["hospital_id"]), networks=[])
+    db.session.add(person)
+    return person
+
+
+def from_registration(registration: Registration) -> Clinician:
+    """A clinician as the registration says."""
+    names = (*OWN_WORDS, "hospital_id", "hospital_name", "country", "time_zone")
+    return new_clinician({name: getattr(registration, name) for name in names})
+
+
+def join(person: Clinician, network: Network, *, at: datetime) -> bool:
+    """Make the clinician active in the network; False for one who is already."""
+    if is_active_in(person, network):
+        return False
+    person.networks.append(ClinicianNetwork(network_id=network.id, activated_at=at))
+    return True
+
+
+def is_active_in(person: Clinician, network: Network) -> bool:
+    """Whether the helpdesk let the clinician into the network."""
+    return network.id in {place.network_id for place in person.networks}
+
+
+def accept(
+    notice: Notice,
+    *,
+    means: str,
+    at: datetime,
+    registration: UUID | None = None,
+    clinician: UUID | None = None,
+) -> None:
+    """Record that the registration or the clinician accepted the notice; the first time counts."""
+    who = {"notice_id": notice.id, "registration_id": registration, "clinician_id": clinician}
+    if db.session.scalar(select(NoticeAcceptance.id).filter_by(**who).limit(1)) is None:
+        db.session.add(NoticeAcceptance(**who, accepted_at=at, means=means))
+
+
+def hand_over_acceptances(registration: Registration, person: Clinician) -> None:
+    """What the applicant accepted is from now on the clinician's."""
+    db.session.execute(
+        update(NoticeAcceptance)
+        .where(NoticeAcceptance.registration_id == registration.id)
+        .values(clinician_id=person.id)
+    )
+
+
+def _hospital(hospital_id: UUID | None) -> Hospital | None:
+    return hospitals.find(hospital_id) if hospital_id else None

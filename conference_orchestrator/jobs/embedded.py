@@ -1,0 +1,220 @@
+"""The embedded engine: tasks are rows written with the change, claimed with a lease and run in this process.
+
+Correct on SQLite and PostgreSQL, beside any number of web processes and further engines. A task runs at least once: a
+process that dies leaves its lease to run out. One that fails is tried again later, and after `ATTEMPTS` it is put
+aside with its cause, so that the others go on.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from flask import Flask
+from sqlalchemy import Connection, Index, Row, delete, exists, insert, or_, select, text, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Mapped, aliased, mapped_column
+
+from conference_orchestrator.kernel import ports
+from conference_orchestrator.kernel.database import WRITES, Identified, Model, db, one_of
+from conference_orchestrator.kernel.outbox import Task
+
+log = structlog.get_logger()
+
+LEASE = timedelta(minutes=2)
+ATTEMPTS = 5
+WAITS = [timedelta(seconds=s) for s in (2, 10, 60, 300)]
+LOOK_EVERY_SECONDS = 0.5
+THREADS = 4
+
+
+class State(StrEnum):
+    """Whether a task is still to be done, or was put aside."""
+
+    OPEN = "open"
+    DEAD = "dead"
+
+
+OPEN = text("state = 'open'")
+
+
+class TaskRow(Identified, Model):
+    """A task in the outbox. Nothing about it is unique: a twin may carry a newer change."""
+
+    __tablename__ = "task"
+    __table_args__ = (
+        one_of("state", State),
+        Index("ix_task_due", "rank", "due_at", sqlite_where=OPEN, postgresql_where=OPEN),
+        Index("ix_task_lock", "lock", sqlite_where=OPEN, postgresql_where=OPEN),
+    )
+
+    kind: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    lock: Mapped[str | None]
+    rank: Mapped[int]
+    due_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(default=State.OPEN)
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    worker: Mapped[str | None]
+    last_error: Mapped[str | None]
+
+
+class EmbeddedQueue:
+    """Writes tasks on the caller's connection and wakes the engines of this process."""
+
+    def __init__(self) -> None:
+        self.woken = threading.Condition()
+
+    def enqueue(self, tasks: Sequence[Task], *, on: Connection, now: datetime) -> None:
+        """Write the tasks: they exist if and only if the caller commits."""
+        rows = [
+            {
+                "id": uuid4(),
+                "created_at": now,
+                "kind": task.kind,
+                "payload": task.payload,
+                "lock": task.lock,
+                "rank": int(task.rank),
+                "due_at": task.due_at or now,
+                "state": State.OPEN,
+                "attempts": 0,
+            }
+            for task in tasks
+        ]
+        on.execute(insert(TaskRow), rows)
+
+    def wake(self) -> None:
+        """Let waiting threads look at once."""
+        with self.woken:
+            self.woken.notify_all()
+
+
+class EmbeddedEngine:
+    """Threads that claim due tasks and run them, each in an application context of its own."""
+
+    def __init__(
+        self, app: Flask, queue: EmbeddedQueue, *, work: Mapping[str, Callable[[dict[str, Any]], None]]
+    ) -> None:
+        self.app, self.queue, self.work = app, queue, work
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begin to work in the background."""
+        for number in range(THREADS):
+            thread = threading.Thread(target=self._loop, args=[number], name=f"engine-{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Finish what is being done and take nothing new."""
+        self._stopping.set()
+        self.queue.wake()
+        for thread in self._threads:
+            thread.join(timeout=LEASE.total_seconds())
+
+    def run_due(self) -> int:
+        """Run in this thread what is due until nothing is; how many tasks that were."""
+        done = 0
+        while self._run_one(f"{self.name}:here"):
+            done += 1
+        return done
+
+    def _loop(self, number: int) -> None:
+        while not self._stopping.is_set():
+            try:
+                ran = self._run_one(f"{self.name}:{number}")
+            except SQLAlchemyError:
+                log.exception("the outbox cannot be read")
+                ran = False
+            if not ran and not self._stopping.is_set():
+                with self.queue.woken:
+                    self.queue.woken.wait(LOOK_EVERY_SECONDS)
+
+    def _run_one(self, worker: str) -> bool:
+        with self.app.app_context():
+            row = _claim(worker)
+        if row is None:
+            return False
+        try:
+            with self.app.app_context():
+                self.work[row.kind](row.payload)
+        except Exception as error:
+            log.exception("task failed", task=row.kind, id=str(row.id), attempt=row.attempts)
+            with self.app.app_context():
+                _failed(row, worker, error)
+        else:
+            with self.app.app_context():
+                _done(row.id, worker)
+        return True
+
+
+def _claim(worker: str) -> Row[Any] | None:
+    """Take the most urgent due task. Two of one lock may, in a rare race, run together: flows hold their own leases."""
+    now = ports.clock().now()
+    other = aliased(TaskRow)
+    in_hand = exists().where(other.lock == TaskRow.lock, other.id != TaskRow.id, other.lease_until > now)
+    due = (
+        select(TaskRow.id)
+        .where(TaskRow.state == State.OPEN, TaskRow.due_at <= now, ~in_hand)
+        .where(or_(TaskRow.lease_until.is_(None), TaskRow.lease_until <= now))
+        .order_by(TaskRow.rank, TaskRow.due_at, TaskRow.created_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    taking = (
+        update(TaskRow)
+        .where(TaskRow.id == due)
+        .values(worker=worker, lease_until=now + LEASE, attempts=TaskRow.attempts + 1)
+        .returning(*TaskRow.__table__.c)
+    )
+    with _writing() as connection:
+        row = connection.execute(taking).one_or_none()
+        if row is not None and row.attempts > ATTEMPTS:
+            # Its process died each time, so nobody could write down a failure.
+            _put_aside(connection, row.id, "it ended its process each time")
+            return None
+        return row
+
+
+def _done(task_id: UUID, worker: str) -> None:
+    with _writing() as connection:
+        connection.execute(delete(TaskRow).where(TaskRow.id == task_id, TaskRow.worker == worker))
+
+
+def _failed(row: Row[Any], worker: str, error: Exception) -> None:
+    said = f"{type(error).__name__}: {error}"[:1000]
+    with _writing() as connection:
+        if row.attempts >= ATTEMPTS:
+            _put_aside(connection, row.id, said)
+            return
+        due_at = ports.clock().now() + WAITS[min(row.attempts, len(WAITS)) - 1]
+        connection.execute(
+            update(TaskRow)
+            .where(TaskRow.id == row.id, TaskRow.worker == worker)
+            .values(lease_until=None, due_at=due_at, last_error=said)
+        )
+
+
+def _put_aside(connection: Connection, task_id: UUID, cause: str) -> None:
+    log.error("task put aside", id=str(task_id), cause=cause)
+    connection.execute(
+        update(TaskRow).where(TaskRow.id == task_id).values(state=State.DEAD, lease_until=None, last_error=cause)
+    )
+
+
+@contextmanager
+def _writing() -> Iterator[Connection]:
+    with db.engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+        yield connection

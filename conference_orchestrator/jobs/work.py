@@ -1,0 +1,24 @@
+"""Which flow does which kind of task: the whole of it on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from conference_orchestrator.flows import bookkeeping, conferencing, delivering, inviting, joining, rounds
+
+WORK: dict[str, Callable[[dict[str, Any]], None]] = {
+    # what changes bring about
+    "deliver": lambda payload: delivering.deliver([UUID(one) for one in payload["messages"]]),
+    "ensure-conference": lambda payload: conferencing.ensure(UUID(payload["conference"])),
+    "issue-invitations": lambda payload: inviting.issue(UUID(payload["conference"])),
+    "refresh-group": lambda payload: inviting.refresh_group(UUID(payload["group"])),
+    # what the timer brings about
+    "extend-rounds": lambda _: rounds.extend(),
+    "close-past-sessions": lambda _: rounds.close_past(),
+    "sweep-conferences": lambda _: conferencing.sweep(),
+    "deliver-overdue": lambda _: delivering.deliver_overdue(),
+    "escalate-registrations": lambda _: joining.escalate(),
+    "prune-bookkeeping": lambda _: bookkeeping.prune(),
+}

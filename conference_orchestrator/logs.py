@@ -1,0 +1,37 @@
+"""Logging: text on a terminal, JSON lines elsewhere, never a person's data."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+from conference_orchestrator.settings import Settings
+
+
+def configure(settings: Settings) -> None:
+    """Send every log line to standard error in the form that the settings ask for."""
+    style = settings.log_format or ("text" if sys.stderr.isatty() else "json")
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    shared = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    if style == "json":
+        last: list[structlog.typing.Processor] = [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ]
+    else:
+        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(
+        level=max(level, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
+    )

@@ -1,0 +1,97 @@
+"""Schema migrations: Alembic, inside the package, without a configuration file of its own."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, make_url
+
+from conference_orchestrator.kernel.database import Model, prepare
+
+# Every module that defines tables: comparing needs all of them, whoever asks.
+TABLES = (
+    "kernel.bookkeeping",
+    "network.notices",
+    "network.registrations",
+    "network.expert_groups",
+    "network.tokens",
+    "scheduling.requests",
+    "scheduling.conferences",
+    "scheduling.host_pool",
+    "ledger.invitations",
+    "ledger.messages",
+    "jobs.embedded",
+    "jobs.timetable",
+)
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the schema of the database to the revision; a folder for an SQLite file is made."""
+    database = make_url(url).database
+    if url.startswith("sqlite") and database:
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    with _configured(url) as config:
+        command.upgrade(config, revision)
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take the schema back to an earlier revision, `base` being the empty database."""
+    with _configured(url) as config:
+        command.downgrade(config, revision)
+
+
+def differences(url: str) -> list[Any]:
+    """What the database's tables lack or have too much, compared with the models; empty when they are equal."""
+    with _connected(url) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, metadata()))
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether the database has the schema that this code was written for."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == head()
+
+
+@lru_cache
+def head() -> str | None:
+    """The newest revision."""
+    return ScriptDirectory(str(Path(__file__).parent)).get_current_head()
+
+
+def metadata() -> Any:
+    """The tables of all models."""
+    for name in TABLES:
+        importlib.import_module(f"conference_orchestrator.{name}")
+    return Model.metadata
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[Connection]:
+    engine = create_engine(url)
+    prepare(engine)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _configured(url: str) -> Iterator[Config]:
+    with _connected(url) as connection:
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent))
+        config.attributes["connection"] = connection
+        yield config
+        connection.commit()
