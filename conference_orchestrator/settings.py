@@ -12,6 +12,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -30,10 +31,22 @@ class Host:
 
 
 def _url(name: str, value: str, schemes: tuple[str, ...]) -> SplitResult:
-    parts = urlsplit(value)
-    if parts.scheme not in schemes or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        complete = parts.scheme in schemes and parts.hostname and parts.port != 0
+    except ValueError:  # A port that is no number, or brackets that do not close.
+        complete = False
+    if not complete:
         raise SettingsError(f"{name} must be an address that begins with {' or '.join(f'{s}://' for s in schemes)}.")
     return parts
+
+
+def _address(*schemes: str) -> Callable[[str, str], str]:
+    def read(name: str, value: str) -> str:
+        _url(name, value, schemes)
+        return value
+
+    return read
 
 
 def _public_url(name: str, value: str) -> str:
@@ -43,19 +56,20 @@ def _public_url(name: str, value: str) -> str:
     return value.rstrip("/")
 
 
-def _smtp_url(name: str, value: str) -> str:
-    _url(name, value, ("smtp", "smtps"))
+def _mailbox(name: str, value: str) -> str:
+    if not value.isprintable() or "@" not in parseaddr(value)[1]:
+        raise SettingsError(f"{name}: {value!r} is not Helpdesk <helpdesk@example.org> or helpdesk@example.org.")
     return value
 
 
 def _database_url(name: str, value: str) -> str:
-    if value.startswith("sqlite:///"):
+    if value.startswith("sqlite:///") and value != "sqlite:///":
         path = value.removeprefix("sqlite:///")
         # A relative path would end in Flask's instance folder; ours is relative to where the service is started.
         return value if path == ":memory:" else f"sqlite:///{Path(path).absolute()}"
     if value.startswith("postgresql+psycopg://"):
         return value
-    raise SettingsError(f"{name} must begin with sqlite:/// or postgresql+psycopg://.")
+    raise SettingsError(f"{name} must be sqlite:///FILE or begin with postgresql+psycopg://.")
 
 
 def _one_of(*allowed: str) -> Callable[[str, str], str]:
@@ -68,12 +82,14 @@ def _one_of(*allowed: str) -> Callable[[str, str], str]:
 
 
 def _hosts(name: str, value: str) -> tuple[Host, ...]:
-    found = []
+    found: list[Host] = []
     for part in filter(None, (part.strip() for part in value.split(","))):
-        email, _, capacity = part.partition("=")
-        if "@" not in email or (capacity and not (capacity.isdigit() and int(capacity) > 0)):
+        email, _, capacity = (piece.strip() for piece in part.partition("="))
+        if "@" not in email or (capacity and not (capacity.isdecimal() and int(capacity) > 0)):
             raise SettingsError(f"{name}: {part!r} is not host@example.org or host@example.org=2.")
-        found.append(Host(email.strip().lower(), int(capacity or 1)))
+        if email.lower() in (host.email for host in found):
+            raise SettingsError(f"{name} names {email} twice.")
+        found.append(Host(email.lower(), int(capacity or 1)))
     return tuple(found)
 
 
@@ -82,7 +98,8 @@ def _text(_name: str, value: str) -> str:
 
 
 def _setting(default: Any, read: Callable[[str, str], Any] = _text, *, secret: bool = False) -> Any:
-    return field(default=default, metadata={"read": read, "secret": secret})
+    # Secrets stay out of repr(): settings may end up in a log or a traceback.
+    return field(default=default, repr=not secret, metadata={"read": read, "secret": secret})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,11 +109,11 @@ class Settings:
     database_url: str = _setting("sqlite:///var/conference.db", _database_url, secret=True)
     secret_key: str = _setting("", secret=True)
     public_url: str = _setting("http://127.0.0.1:8000", _public_url)
-    smtp_url: str = _setting("", _smtp_url, secret=True)
-    mail_from: str = _setting("Helpdesk <helpdesk@localhost>")
-    mail_reply_to: str = _setting("")
+    smtp_url: str = _setting("", _address("smtp", "smtps"), secret=True)
+    mail_from: str = _setting("Helpdesk <helpdesk@localhost>", _mailbox)
+    mail_reply_to: str = _setting("", _mailbox)
     captcha: str = _setting("on", _one_of("on", "off"))
-    imap_url: str = _setting("", secret=True)
+    imap_url: str = _setting("", _address("imap", "imaps"), secret=True)
     provider: str = _setting("mock")
     webex_url: str = _setting("https://webexapis.com/v1/", _public_url)
     webex_token: str = _setting("", secret=True)
@@ -106,7 +123,7 @@ class Settings:
     webex_hosts: tuple[Host, ...] = _setting((), _hosts)
     webex_webhook_secret: str = _setting("", secret=True)
     engine: str = _setting("embedded", _one_of("embedded", "procrastinate"))
-    oidc_issuer: str = _setting("")
+    oidc_issuer: str = _setting("", _address("https", "http"))
     oidc_client_id: str = _setting("")
     oidc_client_secret: str = _setting("", secret=True)
     log_level: str = _setting("info", _one_of("debug", "info", "warning", "error"))
@@ -131,8 +148,7 @@ def load(environ: Mapping[str, str], *, var: Path = Path("var")) -> Settings:
             )
     values: dict[str, Any] = {}
     for name, setting in known.items():
-        raw = _raw(environ, name) or (setting.default if name == "CO_DATABASE_URL" else "")
-        if raw:
+        if raw := _raw(environ, name) or setting.default:
             values[setting.name] = setting.metadata["read"](name, raw)
     settings = Settings(**values)
     return settings if settings.secret_key else _with_own_key(settings, var)
@@ -154,6 +170,16 @@ def _with_own_key(settings: Settings, var: Path) -> Settings:
         raise SettingsError(
             "CO_SECRET_KEY is required when CO_PUBLIC_URL is https; make one with `openssl rand -hex 32`."
         )
+    try:
+        key = _kept_key(var)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"No secret key can be kept in {var} ({error}); set CO_SECRET_KEY.") from error
+    if not key:
+        raise SettingsError(f"{var / 'secret_key'} is empty; remove it, or set CO_SECRET_KEY.")
+    return dataclasses.replace(settings, secret_key=key)
+
+
+def _kept_key(var: Path) -> str:
     path, draft = var / "secret_key", var / f"secret_key.{secrets.token_hex(8)}"
     var.mkdir(parents=True, exist_ok=True)
     if not path.exists():
@@ -163,7 +189,7 @@ def _with_own_key(settings: Settings, var: Path) -> Settings:
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
         draft.unlink()
-    return dataclasses.replace(settings, secret_key=path.read_text(encoding="utf-8").strip())
+    return path.read_text(encoding="utf-8").strip()
 
 
 def report(settings: Settings, environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
@@ -173,15 +199,14 @@ def report(settings: Settings, environ: Mapping[str, str]) -> list[tuple[str, st
         name = f"CO_{f.name.upper()}"
         value = getattr(settings, f.name)
         shown = "********" if f.metadata["secret"] and value else _shown(value)
-        origin = (
-            "environment"
-            if environ.get(name, "").strip()
-            else "file"
-            if environ.get(f"{name}_FILE", "").strip()
-            else "default"
-        )
-        rows.append((name, shown, origin))
+        rows.append((name, shown, _origin(environ, name)))
     return rows
+
+
+def _origin(environ: Mapping[str, str], name: str) -> str:
+    if environ.get(name, "").strip():
+        return "environment"
+    return "file" if _raw(environ, name) else "default"
 
 
 def _shown(value: object) -> str:

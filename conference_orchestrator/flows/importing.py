@@ -172,7 +172,7 @@ def _hospital_rows() -> list[dict[str, Any]]:
 
 def _clinician_rows() -> list[dict[str, Any]]:
     """One row for each network that the clinician is active in."""
-    codes = dict(db.session.execute(select(Hospital.id, Hospital.code)).tuples().all())
+    codes = dict(db.session.execute(select(Hospital.id, Hospital.code)).all())
     statement = (
         select(Network.code, Clinician)
         .join(ClinicianNetwork, ClinicianNetwork.network_id == Network.id)
@@ -186,7 +186,7 @@ def _clinician_rows() -> list[dict[str, Any]]:
             "network": network,
             "hospital": codes[person.hospital_id] if person.hospital_id else None,
         }
-        for network, person in db.session.execute(statement).tuples()
+        for network, person in db.session.execute(statement)
     ]
 
 
@@ -204,7 +204,7 @@ def _group_rows() -> list[dict[str, Any]]:
             "quorum": {"minimum": group.quorum_minimum, "disciplines": group.quorum_disciplines},
             "checklist": [_columns(item, entries.CHECKLIST_ITEM) for item in group.checklist],
         }
-        for network, group in db.session.execute(statement).tuples()
+        for network, group in db.session.execute(statement)
     ]
 
 

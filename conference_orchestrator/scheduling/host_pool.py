@@ -75,7 +75,7 @@ def free_seat(
     )
     if but_for is not None:
         taken = taken.where(HostBooking.conference_id != but_for)
-    busy = set(db.session.execute(taken).tuples())
+    busy = set(db.session.execute(taken))
     for account in candidates:
         for seat in range(1, account.capacity + 1):
             if (account.id, seat) not in busy:

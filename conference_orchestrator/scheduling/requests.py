@@ -218,7 +218,7 @@ def waiting_positions(group_ids: Sequence[UUID]) -> dict[UUID, int]:
     statement = select(ConsultationRequest.id, place).where(
         ConsultationRequest.group_id.in_(group_ids), ConsultationRequest.state == State.WAITING
     )
-    return dict(db.session.execute(statement).tuples().all())
+    return dict(db.session.execute(statement).all())
 
 
 def next_waiting_since(group_id: UUID, *, now: datetime) -> datetime:

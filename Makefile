@@ -1,0 +1,53 @@
+# `make demo` and `make test` need Python 3.11 or newer with venv, git and make; nothing else is installed by hand.
+
+PYTHON ?= python3
+VERSION ?=
+UPGRADE ?=
+
+PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check
+COMPILE := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate $(UPGRADE)
+
+.PHONY: demo test check format lock changelog
+
+demo: .venv/run.installed  ## Start the demonstration on http://127.0.0.1:8000, until Ctrl-C
+	@.venv/bin/conference-orchestrator demo
+
+test: .venv/dev.installed  ## Run the whole test suite, PostgreSQL included
+	@.venv/bin/pytest -n 2
+
+check: .venv/dev.installed  ## Style, types, import directions, locks; models and migrations agree
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/pytest -q tests/architecture
+
+format: .venv/dev.installed  ## Lay out the code and mend what ruff can mend
+	@.venv/bin/ruff check --fix-only .
+	@.venv/bin/ruff format .
+
+# The locks keep their versions where pyproject.toml allows; `make lock UPGRADE=--upgrade` takes the newest.
+# What runs is locked to the versions that were tested.
+lock: .venv/dev.installed  ## Write requirements/*.lock anew from pyproject.toml
+	@$(COMPILE) --all-extras --group build pyproject.toml -o requirements/dev.lock
+	@$(COMPILE) --extra postgres --group build -c requirements/dev.lock pyproject.toml -o requirements/run.lock
+
+changelog:  ## Gather changes/*.md into CHANGELOG.md: make changelog VERSION=0.2.0
+	@test -n "$(VERSION)" || { echo "Say which version: make changelog VERSION=0.2.0" >&2; exit 2; }
+	@{ sed 1q CHANGELOG.md; echo; echo "## $(VERSION), $$(date +%Y-%m-%d)"; \
+	   for kind in added changed fixed removed security; do \
+	     set -- changes/$$kind-*.md; test -e "$$1" || continue; \
+	     echo; echo "### $$kind"; echo; \
+	     for note; do sed '1s/^/- /; 2,$$s/^/  /' "$$note"; done; \
+	   done; \
+	   sed 1d CHANGELOG.md; } > CHANGELOG.md.new
+	@mv CHANGELOG.md.new CHANGELOG.md
+	@rm -f changes/*-*.md
+
+# One environment serves both: `run` holds what the service needs, `dev` adds what the tests and checks need.
+.venv/%.installed: requirements/%.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	@echo "Installing what requirements/$*.lock names into .venv (up to a minute, once) ..."
+	@$(PYTHON) -m venv .venv
+	@$(PIP) install --require-hashes --only-binary :all: -r requirements/$*.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@

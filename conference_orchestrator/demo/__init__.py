@@ -1,0 +1,1 @@
+"""The demonstration: an invented network and its story."""

@@ -1,0 +1,1 @@
+"""Read only: indicators, attendance, audit reports, metrics."""

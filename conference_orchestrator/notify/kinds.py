@@ -1,0 +1,286 @@
+"""The e-mails that leave, each as the facts that it tells.
+
+Facts are plain frozen values: they are stored as JSON with the message when it is caused, and composed for one reader
+when it is sent. `KINDS` names every kind as the header `X-Conference-Kind` does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from conference_orchestrator.kernel.errors import NotFound
+from conference_orchestrator.kernel.times import rfc3339
+
+Role = Literal["expert", "requester", "speaker", "audience"]
+Method = Literal["REQUEST", "CANCEL"]
+Answer = Literal["NEEDS-ACTION", "ACCEPTED", "DECLINED", "TENTATIVE"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What one kind of e-mail tells; the same for every reader unless a field belongs to that reader."""
+
+    kind: ClassVar[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivacyStatement:
+    """The privacy statement that was accepted, with the version in force then."""
+
+    title: str
+    url: str
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factsheet:
+    """The network's factsheet."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instructions:
+    """The network's instructions for active clinicians; `body` is plain text of several lines."""
+
+    title: str
+    body: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParticipantLine:
+    """One clinician in the participant list; `email` and `phone` are None unless that clinician shares them."""
+
+    country: str
+    hospital: str
+    name: str
+    email: str | None = None
+    phone: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistrationReceived(Facts):
+    """Somebody registered with this address; the link confirms that it was its owner."""
+
+    kind = "registration-received"
+    network_name: str
+    given_name: str
+    confirm_url: str
+    privacy: PrivacyStatement
+    factsheet: Factsheet | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistrationActivated(Facts):
+    """The helpdesk let the clinician in. A network that wants only a link gives `list_url` and no participants."""
+
+    kind = "registration-activated"
+    network_name: str
+    instructions: Instructions
+    participants: tuple[ParticipantLine, ...] = ()
+    list_url: str | None = None
+    sender_address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistrationRefused(Facts):
+    """The helpdesk did not let the clinician in."""
+
+    kind = "registration-refused"
+    network_name: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestReceived(Facts):
+    """A consultation request arrived; `missing` holds the labels of what the group's check list still wants."""
+
+    kind = "request-received"
+    case_reference: str
+    group_name: str
+    missing: tuple[str, ...] = ()
+    request_url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestReturned(Facts):
+    """The group sent the request back to be completed."""
+
+    kind = "request-returned"
+    case_reference: str
+    group_name: str
+    reason: str
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestDeclined(Facts):
+    """The group will not discuss the case."""
+
+    kind = "request-declined"
+    case_reference: str
+    group_name: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestWaiting(Facts):
+    """The request is accepted and has no slot yet; `position` counts from 1."""
+
+    kind = "request-waiting"
+    case_reference: str
+    group_name: str
+    position: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventFacts(Facts):
+    """One calendar object for one person, in the state that the ledger decided (calendar.md).
+
+    Either `group_name` (a panel) or `topic` (an approved webinar or web conference) names it. `case_reference` is given
+    to the requester alone. `time_zone` is where the meeting is set, shown when the reader lives by another clock.
+    `what_changed` holds fixed words: "time", "link", or another short noun of ours. `attendee_status` carries the
+    answer that the person gave already. `dtstamp` and `sequence` belong to the object: a repeat has the same.
+    """
+
+    method: ClassVar[Method] = "REQUEST"
+    uid: str
+    sequence: int
+    dtstamp: datetime
+    starts_at: datetime
+    ends_at: datetime
+    time_zone: str
+    role: Role
+    group_name: str | None = None
+    topic: str | None = None
+    case_reference: str | None = None
+    join_url: str | None = None
+    organizer_name: str
+    organizer_address: str
+    answer_url: str | None = None
+    what_changed: tuple[str, ...] = ()
+    previous_starts_at: datetime | None = None
+    reason: str | None = None
+    attendee_status: Answer = "NEEDS-ACTION"
+
+    def __post_init__(self) -> None:
+        if (self.group_name is None) == (self.topic is None):
+            raise TypeError("an event is named by its group or by its topic")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invitation(EventFacts):
+    """The person is invited for the first time."""
+
+    kind = "invitation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvitationUpdate(EventFacts):
+    """The session that the person holds in the calendar changed."""
+
+    kind = "invitation-update"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvitationCancel(EventFacts):
+    """The session does not take place for this person."""
+
+    kind = "invitation-cancel"
+    method = "CANCEL"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebinarApproved(Facts):
+    """The helpdesk approved the reference centre's webinar for that time; `topic` is the approved one."""
+
+    kind = "webinar-approved"
+    topic: str
+    starts_at: datetime
+    ends_at: datetime
+    time_zone: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebinarRefused(Facts):
+    """The helpdesk refused the reference centre's request."""
+
+    kind = "webinar-refused"
+    topic: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeskAlert(Facts):
+    """Something waits for the helpdesk. `title` is made of fixed words; what people typed stands in `detail`."""
+
+    kind = "desk-alert"
+    title: str
+    detail: str
+    url: str
+
+
+KINDS: dict[str, type[Facts]] = {
+    facts.kind: facts
+    for facts in (
+        RegistrationReceived,
+        RegistrationActivated,
+        RegistrationRefused,
+        RequestReceived,
+        RequestReturned,
+        RequestDeclined,
+        RequestWaiting,
+        Invitation,
+        InvitationUpdate,
+        InvitationCancel,
+        WebinarApproved,
+        WebinarRefused,
+        DeskAlert,
+    )
+}
+
+
+def facts_to_json(facts: Facts) -> dict[str, Any]:
+    """The facts as JSON values; instants become RFC 3339 in UTC. Raises TypeError for a naive time."""
+    return {field.name: _to_json(getattr(facts, field.name)) for field in dataclasses.fields(facts)}
+
+
+def facts_from_json(kind: str, data: Mapping[str, Any]) -> Facts:
+    """The facts that `facts_to_json` wrote. NotFound for an unknown kind, TypeError for an unknown or missing fact."""
+    if kind not in KINDS:
+        raise NotFound(f"There is no e-mail of the kind {kind!r}.")
+    facts: Facts = _from_json(KINDS[kind], data)
+    return facts
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, tuple):
+        return [_to_json(item) for item in value]
+    if dataclasses.is_dataclass(value):
+        return {field.name: _to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return value
+
+
+def _from_json(wanted: Any, value: Any) -> Any:
+    """`value` as the annotated type `wanted`: a dataclass, tuple[X, ...], X | None, datetime or a plain JSON value."""
+    if typing.get_origin(wanted) in {types.UnionType, typing.Union}:
+        (wanted,) = (choice for choice in typing.get_args(wanted) if choice is not types.NoneType)
+        return None if value is None else _from_json(wanted, value)
+    if typing.get_origin(wanted) is tuple:
+        return tuple(_from_json(typing.get_args(wanted)[0], item) for item in value)
+    if wanted is datetime:
+        return datetime.fromisoformat(value)
+    if dataclasses.is_dataclass(wanted):
+        hints = typing.get_type_hints(wanted)
+        return typing.cast("Any", wanted)(**{name: _from_json(hints.get(name), item) for name, item in value.items()})
+    return value

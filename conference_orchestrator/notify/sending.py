@@ -1,0 +1,71 @@
+"""The port through which mail leaves, and what can come of one mail.
+
+    SendingError
+    ├── Refused     the server will never take it for this recipient (5xx)      do not repeat
+    ├── Deferred    it was certainly not taken: 4xx, no connection, TLS, disk   repeat later
+    └── Lost        the answer after the last byte never came: taken or not     repeat, within a small budget
+
+The third one is real: a server may hold the mail although its answer was lost (RFC 1047).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from conference_orchestrator.settings import Settings
+
+# Seconds that one step with the mail server may take. RFC 5321 (4.5.3.2) would wait for minutes; a lease would not.
+TIMEOUT = 30.0
+
+
+class SendingError(Exception):
+    """A mail was not, or not certainly, taken. The text is what the server or the system said."""
+
+
+class Refused(SendingError):
+    """The server will never take this mail for this recipient."""
+
+
+class Deferred(SendingError):
+    """The mail was certainly not taken; the same may be tried later."""
+
+
+class Lost(SendingError):
+    """The mail went out whole and the answer did not come back: it may or may not have been taken."""
+
+
+class MailSender(Protocol):
+    """Where mails go. A context manager: leaving it closes the connection that the sends shared."""
+
+    def send(self, from_address: str, to_address: str, data: bytes) -> str:
+        """Hand over one mail for one recipient; the server's last answer. Raises Refused, Deferred or Lost.
+
+        Addresses are bare (`name@hospital.example`), `data` is the whole mail with CRLF. After any of the errors the
+        sender may be used for the next mail.
+        """
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def open_sender(settings: Settings, *, maildir: Path) -> MailSender:
+    """The sender that the settings ask for: the server of `CO_SMTP_URL`, else files under `maildir`."""
+    # The adapters raise the errors above, so they can only be imported once those exist.
+    from conference_orchestrator.notify.maildir import MaildirSender  # noqa: PLC0415  - see above
+    from conference_orchestrator.notify.smtp import SmtpSender  # noqa: PLC0415  - see above
+
+    return SmtpSender(settings.smtp_url, timeout=TIMEOUT) if settings.smtp_url else MaildirSender(maildir)
+
+
+def checked_address(address: str) -> str:
+    """The address if it can stand in an SMTP command; else Refused, because no repetition will mend it."""
+    if not re.fullmatch(r"[^\s@<>\x00-\x1f\x7f-\x9f]+@[^\s@<>\x00-\x1f\x7f-\x9f]+", address):
+        raise Refused(f"{address!r} is not an e-mail address")
+    return address

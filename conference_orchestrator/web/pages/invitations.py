@@ -1,0 +1,49 @@
+"""The page behind the link of an invitation: what, when, and the answer. Looking changes nothing, a button decides."""
+
+from __future__ import annotations
+
+from flask import redirect, render_template, request, url_for
+from werkzeug import Response
+
+from conference_orchestrator.flows import answering
+from conference_orchestrator.kernel.errors import Invalid
+from conference_orchestrator.ledger.invitations import Answer
+from conference_orchestrator.network import networks
+from conference_orchestrator.notify.composing import span
+from conference_orchestrator.scheduling.conferences import Kind
+from conference_orchestrator.web.pages.blueprint import pages
+from conference_orchestrator.web.pages.words import ANSWERS, CONFERENCE_KINDS, ROLES, moment
+from conference_orchestrator.web.policy import allow
+
+
+@pages.get("/i/<token>")
+@allow("page.read")
+def invitation(token: str) -> str:
+    """The invitation by the reader's clock, the meeting's own where that differs, and UTC."""
+    view = answering.invitation(token)
+    own = span(view.starts_at, view.ends_at, view.clinician.time_zone)
+    there = span(view.starts_at, view.ends_at, view.conference.time_zone)
+    said_at = view.invitation.answered_at
+    return render_template(
+        "invitation.html",
+        view=view,
+        token=token,
+        network=networks.get(view.conference.network_id),
+        kind=CONFERENCE_KINDS[Kind(view.conference.kind)],
+        role=ROLES[view.role],
+        own=own,
+        there=there if there.wall != own.wall else None,
+        answers=ANSWERS,
+        answered=moment(said_at, view.clinician.time_zone) if said_at else None,
+    )
+
+
+@pages.post("/i/<token>")
+@allow("page.read")
+def answer(token: str) -> Response:
+    """Accept, decline or answer tentatively. The link is the right to do so."""
+    said = request.form.get("answer", "")
+    if said not in list(Answer):
+        raise Invalid({"answer": f"Answer with one of {', '.join(Answer)}."})
+    answering.answer(token, Answer(said))
+    return redirect(url_for("pages.invitation", token=token), 303)

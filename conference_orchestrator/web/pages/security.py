@@ -1,0 +1,71 @@
+"""What guards the pages: CSRF tokens in every form, the flags of the session cookie, the content security policy.
+
+The API is not guarded by CSRF tokens: it reads a bearer token, which no foreign page can make a browser send.
+"""
+
+from __future__ import annotations
+
+from flask import Flask, Response
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.exceptions import BadRequest
+
+from conference_orchestrator.kernel import ports
+from conference_orchestrator.web.pages.blueprint import pages
+
+csrf = CSRFProtect()
+
+# Nothing of the pages is inline, so no nonce is needed; the captcha's workers are files of ours.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; "
+    "style-src 'self'; "
+    "script-src 'self'; "
+    "worker-src 'self'; "
+    "img-src 'self' data:; "
+    "font-src 'self'; "
+    "connect-src 'self'; "
+    "form-action 'self'; "
+    "base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+def register(app: Flask) -> None:
+    """Set the application up so that the pages are guarded; its settings port is filled already."""
+    with app.app_context():
+        public_url = ports.settings().public_url
+    app.config.update(
+        SESSION_COOKIE_SECURE=public_url.startswith("https://"),
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        WTF_CSRF_CHECK_DEFAULT=False,  # asked by the pages below, not by the API
+        WTF_CSRF_TIME_LIMIT=None,  # a form that lay open over lunch is still good
+        WTF_CSRF_SSL_STRICT=False,  # the token is asked for; a Referer is not sent, because addresses carry tokens
+    )
+    csrf.init_app(app)
+    app.after_request(_guarded)
+
+
+@pages.before_request
+def _ask_for_the_token() -> None:
+    try:
+        csrf.protect()
+    except CSRFError as error:
+        raise BadRequest(
+            "This form is no longer good: it was opened in another session, or the browser keeps no cookies. "
+            "Go back, load the page again and send the form once more."
+        ) from error
+
+
+@pages.after_request
+def _kept_by_nobody(response: Response) -> Response:
+    """Pages carry personal links and tokens of forms: no cache keeps them. The files beside them may be kept."""
+    if response.mimetype == "text/html":
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _guarded(response: Response) -> Response:
+    if response.mimetype == "text/html":
+        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response.headers.setdefault("Referrer-Policy", "no-referrer")
+    return response

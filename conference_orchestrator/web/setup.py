@@ -1,0 +1,65 @@
+"""Puts the web's parts into the application, and refuses the start when a route has no policy."""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+from flask import Flask, Response, g, request
+
+from conference_orchestrator.web import health, pages, policy, problems
+from conference_orchestrator.web.api import openapi
+
+log = structlog.get_logger("conference_orchestrator.http")
+
+# A whole import or notice fits; a file by PUT has its own limit.
+LARGEST_BODY = 1024 * 1024
+
+
+def register(app: Flask) -> None:
+    """Add the API, the pages and health to the application, whose ports are filled.
+
+    RuntimeError when a route stands under no line of the policy.
+    """
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # fields stand in the order of the schema
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    problems.register(app)
+    openapi.register(app)
+    app.register_blueprint(health.health)
+    pages.register(app)
+    app.before_request(_begin)
+    app.after_request(_guarded)
+    app.after_request(_logged)
+    policy.check(app)
+
+
+def _begin() -> None:
+    g.began = time.perf_counter()
+
+
+def _guarded(response: Response) -> Response:
+    """The headers that every answer carries. What an asker sees by role is kept by no cache."""
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("X-Frame-Options", "DENY")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    if response.mimetype != "text/html":
+        response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    if request.path.startswith("/api/") or response.status_code >= 400:
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _logged(response: Response) -> Response:
+    """One line per request. The rule instead of the path: paths and queries hold personal links and names."""
+    by = g.get("principal")
+    log.info(
+        "request",
+        method=request.method,
+        rule=request.url_rule.rule if request.url_rule else None,
+        status=response.status_code,
+        ms=round((time.perf_counter() - g.began) * 1000, 1) if "began" in g else None,
+        role=str(by.role) if by else None,
+        token=str(by.token_id) if by and by.token_id else None,
+    )
+    return response

@@ -1,0 +1,46 @@
+"""What any test may ask for: an empty database, and a way to say that something outside is absent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from tests import postgres
+
+
+def absent(what: str, because: str) -> NoReturn:
+    """Skip the test for want of `what`, or fail it when `CO_TEST_REQUIRE` (comma-separated) insists on it."""
+    if what in os.environ.get("CO_TEST_REQUIRE", "").split(","):
+        pytest.fail(f"{what} is required and cannot be had: {because}", pytrace=False)
+    pytest.skip(f"{what} cannot be had: {because}")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The address of a PostgreSQL server, see tests/postgres.py."""
+    with ExitStack() as running:
+        try:
+            address = running.enter_context(postgres.server())
+        except postgres.Unavailable as reason:
+            absent("postgres", str(reason))
+        yield address
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The address of an empty PostgreSQL database of the test's own."""
+    with postgres.database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database of the test's own: once SQLite, once PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'conference.db'}"
+    return request.getfixturevalue("postgres_url")

@@ -1,0 +1,160 @@
+"""A small house for tests of flows: an application with a database, a clock that stands, and a queue that remembers."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import Connection, func, select
+
+from conference_orchestrator import kernel, ledger, network, scheduling
+from conference_orchestrator.flows import directory
+from conference_orchestrator.kernel import ports
+from conference_orchestrator.kernel.database import Model, connect, db
+from conference_orchestrator.kernel.outbox import Task
+from conference_orchestrator.kernel.principal import Principal, Role
+from conference_orchestrator.ledger.messages import Message
+from conference_orchestrator.network.networks import Network
+from conference_orchestrator.settings import Settings
+
+HELPDESK = Principal(role=Role.HELPDESK)
+
+
+@dataclass
+class StandingClock:
+    """Shows the same time until a test moves it on."""
+
+    at: datetime = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.at
+
+    def move_on(self, by: timedelta) -> None:
+        self.at += by
+
+
+@dataclass
+class RememberingQueue:
+    """Keeps the tasks of committed transactions and runs none."""
+
+    tasks: list[Task] = field(default_factory=list)
+    uncommitted: list[Task] = field(default_factory=list)
+
+    def enqueue(self, tasks: Sequence[Task], *, on: Connection, now: datetime) -> None:
+        assert on.in_transaction(), "tasks are written with the change that causes them"
+        assert now.tzinfo is not None
+        self.uncommitted = list(tasks)
+
+    def wake(self) -> None:
+        self.tasks += self.uncommitted
+        self.uncommitted = []
+
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        """The payloads of the tasks of a kind."""
+        return [task.payload for task in self.tasks if task.kind == kind]
+
+
+@dataclass
+class House:
+    """What a test holds in its hands."""
+
+    app: Flask
+    clock: StandingClock
+    queue: RememberingQueue
+
+    def messages(self, kind: str | None = None) -> list[Message]:
+        """The messages written so far, of one kind or all, in order."""
+        statement = select(Message).order_by(Message.created_at, Message.id)
+        found = db.session.scalars(statement.where(Message.kind == kind) if kind else statement).all()
+        return list(found)
+
+    def count(self, model: type[Model]) -> int:
+        """How many rows there are."""
+        return db.session.scalar(select(func.count()).select_from(model)) or 0
+
+
+@pytest.fixture
+def house_database(tmp_path: Path) -> str:
+    """Where the house keeps its data; a module that wants another database has a fixture of this name of its own."""
+    return f"sqlite:///{tmp_path / 'house.db'}"
+
+
+@pytest.fixture
+def house(house_database: str) -> Iterator[House]:
+    """The house, with its application's context open and all tables made."""
+    app = Flask("house")
+    connect(app, house_database)
+    built = House(app=app, clock=StandingClock(), queue=RememberingQueue())
+    ports.settings.fill(app, Settings(secret_key="only-for-tests", mail_from="Helpdesk <helpdesk@network.example>"))
+    ports.clock.fill(app, built.clock)
+    ports.queue.fill(app, built.queue)
+    with app.app_context():
+        _know_every_table()
+        Model.metadata.create_all(db.engine)
+        yield built
+        db.session.remove()
+        db.engine.dispose()
+
+
+def _know_every_table() -> None:
+    for package in (kernel, network, scheduling, ledger):
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+
+
+def applicant(**changes: Any) -> dict[str, Any]:
+    """What somebody types into the registration form."""
+    return {
+        "network": "covid",
+        "given_name": "Łucja",
+        "family_name": "Großmann-Réné",
+        "email": "lucja@szpital.example",
+        "phone": "+48 22 555 0101",
+        "hospital": "warsaw",
+        "profession": "physician",
+        "specialties": ["intensive care"],
+        "language": "en",
+        "time_zone": "Europe/Warsaw",
+        "share": ["email"],
+        "privacy_version": "2026-01",
+    } | changes
+
+
+def notice(kind: str, **changes: Any) -> dict[str, Any]:
+    """A short notice of the network."""
+    return {
+        "network": "covid",
+        "kind": kind,
+        "language": "en",
+        "version": "2026-01",
+        "valid_from": "2026-01-01T00:00:00Z",
+        "title": f"The {kind}",
+        "body": f"What the {kind} says.",
+    } | changes
+
+
+@pytest.fixture
+def covid(house: House) -> Network:
+    """A network with its notices, and one hospital."""
+    made = directory.add_network({"code": "covid", "name": "COVID19 Clinicians Network"}, by=HELPDESK)
+    for kind in ("privacy", "factsheet", "instructions"):
+        directory.publish_notice(notice(kind), by=HELPDESK)
+    directory.add_hospital(
+        {
+            "code": "warsaw",
+            "name": "Szpital Świętej Łucji",
+            "city": "Warszawa",
+            "country": "PL",
+            "time_zone": "Europe/Warsaw",
+            "networks": ["covid"],
+        },
+        by=HELPDESK,
+    )
+    return made
