@@ -120,7 +120,9 @@ def knowledge_of(by: Principal) -> Callable[[Clinician], Known]:
 
     def known(person: Clinician) -> Known:
         is_full = by.role in {Role.HELPDESK, Role.SYSTEM} or by.clinician_id == person.id
-        is_close = is_full or person.id in close or (by.hospital_id is not None and by.hospital_id == person.hospital_id)
+        is_close = (
+            is_full or person.id in close or (by.hospital_id is not None and by.hospital_id == person.hospital_id)
+        )
         return Known(
             given_name=person.given_name,
             family_name=person.family_name,

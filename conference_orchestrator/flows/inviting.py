@@ -1,8 +1,8 @@
 """Who is invited to a conference, and which calendar object each person gets.
 
-Experts get the session, a requester only the 20 minutes of the own case, an audience the webinar. Who is wanted is
-read from the group, the allocations and the webinar request each time; the ledger knows who holds what, and the
-difference is what goes out.
+The members of a group get the session, a requester only the 20 minutes of the own case, an audience the webinar. Who
+is wanted is read from the group, the allocations and the webinar request each time; the ledger knows who holds what,
+and the difference is what goes out.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from conference_orchestrator.ledger.invitations import Content, Method, Step
 from conference_orchestrator.ledger.messages import Draft
 from conference_orchestrator.network import clinicians, expert_groups
 from conference_orchestrator.network.clinicians import Clinician
-from conference_orchestrator.network.expert_groups import MemberRole
 from conference_orchestrator.notify import kinds
 from conference_orchestrator.scheduling import conferences, requests, sessions, webinar_requests
 from conference_orchestrator.scheduling.conferences import Conference
@@ -141,7 +140,7 @@ def people(conference_id: UUID, *, by: Principal) -> list[Invited]:
 def _panel(session_id: UUID) -> list[Event]:
     session = sessions.get(session_id)
     group = expert_groups.get(session.group_id, visible_to=SYSTEM)
-    experts = {m.clinician_id: "expert" for m in expert_groups.members(group.id) if m.role in EXPERTS}
+    experts = dict.fromkeys((member.clinician_id for member in expert_groups.members(group.id)), "expert")
     events = [
         Event(
             uid=session_uid(session.id),
@@ -167,9 +166,6 @@ def _panel(session_id: UUID) -> list[Event]:
             )
         )
     return events
-
-
-EXPERTS = {MemberRole.LEAD, MemberRole.EXPERT}
 
 
 def _webinar(conference: Conference, request_id: UUID) -> Event:

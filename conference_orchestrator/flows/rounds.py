@@ -10,7 +10,7 @@ from uuid import UUID
 
 from conference_orchestrator.flows import delivering, hosting
 from conference_orchestrator.flows.hosting import ensure_later, issue_later
-from conference_orchestrator.flows.inviting import EXPERTS, request_uid, session_uid
+from conference_orchestrator.flows.inviting import request_uid, session_uid
 from conference_orchestrator.kernel import ports
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import NotFound
@@ -19,7 +19,7 @@ from conference_orchestrator.kernel.principal import Principal
 from conference_orchestrator.kernel.transaction import Transaction, transaction
 from conference_orchestrator.ledger import invitations
 from conference_orchestrator.network import expert_groups
-from conference_orchestrator.network.expert_groups import ExpertGroup
+from conference_orchestrator.network.expert_groups import ExpertGroup, MemberRole
 from conference_orchestrator.notify import kinds
 from conference_orchestrator.scheduling import conferences, host_pool, quorum, requests, series, sessions
 from conference_orchestrator.scheduling.quorum import Expected, Quorum
@@ -27,6 +27,8 @@ from conference_orchestrator.scheduling.requests import ConsultationRequest
 from conference_orchestrator.scheduling.series import Series
 from conference_orchestrator.scheduling.sessions import Session, State
 
+# A coordinator is invited too, and does not count as an expert.
+EXPERTS = {MemberRole.LEAD, MemberRole.EXPERT}
 SESSION_CANCELLED = "The session in which it had a slot was cancelled; it comes first when a slot is free."
 
 

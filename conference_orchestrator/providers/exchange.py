@@ -65,7 +65,7 @@ class Answer:
         else:
             try:
                 at = parsedate_to_datetime(said)
-            except ValueError:
+            except (ValueError, OverflowError):
                 return None
             wait = (at.replace(tzinfo=at.tzinfo or UTC) - (now or datetime.now(UTC))).total_seconds()
         return min(max(wait, SHORTEST_WAIT), LONGEST_WAIT)

@@ -56,7 +56,9 @@ def server(certificate):
             with raw:
                 try:
                     with context.wrap_socket(raw, server_side=True) as connection:
-                        connection.recv(65536)
+                        heard = b""
+                        while not heard.endswith(b"}"):
+                            heard += connection.recv(65536)
                         answer(connection, stop)
                 except OSError:
                     stop.set()

@@ -275,7 +275,7 @@ def test_served_on_the_command_line_it_listens_on_the_loopback_with_its_faults_a
     served = []
 
     class Server:
-        def __init__(self, *address_and_app, threaded):
+        def __init__(self, *address_and_app, **_options):
             served.extend(address_and_app)
 
         def serve_forever(self):
