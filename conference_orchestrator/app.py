@@ -51,12 +51,12 @@ def engine_of(app: Flask) -> EmbeddedEngine:
     with app.app_context():
         queue = ports.queue()
     assert isinstance(queue, EmbeddedQueue)
-    return EmbeddedEngine(app, queue, work=WORK)
+    return EmbeddedEngine(app.app_context, queue, work=WORK)
 
 
 def timer_of(app: Flask) -> Timer:
     """The timer of the application, not started."""
-    return Timer(app)
+    return Timer(app.app_context)
 
 
 def _providers(settings: Settings) -> Callable[[str], ConferenceProvider]:

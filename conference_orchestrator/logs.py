@@ -14,7 +14,7 @@ def configure(settings: Settings) -> None:
     """Send every log line to standard error in the form that the settings ask for."""
     style = settings.log_format or ("text" if sys.stderr.isatty() else "json")
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    shared = [
+    shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),

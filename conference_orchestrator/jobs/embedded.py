@@ -11,14 +11,13 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from flask import Flask
 from sqlalchemy import Connection, Index, Row, delete, exists, insert, or_, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, aliased, mapped_column
@@ -102,9 +101,13 @@ class EmbeddedEngine:
     """Threads that claim due tasks and run them, each in an application context of its own."""
 
     def __init__(
-        self, app: Flask, queue: EmbeddedQueue, *, work: Mapping[str, Callable[[dict[str, Any]], None]]
+        self,
+        context: Callable[[], AbstractContextManager[object]],
+        queue: EmbeddedQueue,
+        *,
+        work: Mapping[str, Callable[[dict[str, Any]], None]],
     ) -> None:
-        self.app, self.queue, self.work = app, queue, work
+        self.context, self.queue, self.work = context, queue, work
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -142,19 +145,19 @@ class EmbeddedEngine:
                     self.queue.woken.wait(LOOK_EVERY_SECONDS)
 
     def _run_one(self, worker: str) -> bool:
-        with self.app.app_context():
+        with self.context():
             row = _claim(worker)
         if row is None:
             return False
         try:
-            with self.app.app_context():
+            with self.context():
                 self.work[row.kind](row.payload)
         except Exception as error:
             log.exception("task failed", task=row.kind, id=str(row.id), attempt=row.attempts)
-            with self.app.app_context():
+            with self.context():
                 _failed(row, worker, error)
         else:
-            with self.app.app_context():
+            with self.context():
                 _done(row.id, worker)
         return True
 

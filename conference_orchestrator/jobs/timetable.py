@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
-from flask import Flask
 from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
@@ -59,8 +60,8 @@ def begin_of_period(now: datetime, period: timedelta) -> datetime:
 class Timer:
     """Ticks for every name in the timetable, from now on."""
 
-    def __init__(self, app: Flask) -> None:
-        self.app = app
+    def __init__(self, context: Callable[[], AbstractContextManager[object]]) -> None:
+        self.context = context
         self.scheduler = BackgroundScheduler(timezone=UTC)
         for name, period in EVERY.items():
             self.scheduler.add_job(
@@ -82,7 +83,7 @@ class Timer:
         self.scheduler.shutdown()
 
     def _tick(self, name: str) -> None:
-        with self.app.app_context():
+        with self.context():
             try:
                 tick(name)
             except SQLAlchemyError:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -118,7 +119,7 @@ class Crowd:
 
     def allocate(self, request_id: str) -> tuple[str, int | None]:
         with self.app.app_context():
-            view = panels.allocate(request_id, by=HELPDESK)  # type: ignore[arg-type]
+            view = panels.allocate(UUID(request_id), by=HELPDESK)
             return view.request.state, view.position
 
     def ask_all_at_once(self) -> list[tuple[str, int | None]]:
