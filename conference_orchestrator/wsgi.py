@@ -13,7 +13,7 @@ from conference_orchestrator.app import engine_of, timer_of
 THREADS = 8
 
 
-class Server(BaseApplication):  # type: ignore[misc]
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """Gunicorn on host and port. Each process makes its own application: database connections are not shared."""
 
     def __init__(

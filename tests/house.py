@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,16 +47,15 @@ class RememberingQueue:
     """Keeps the tasks of committed transactions and runs none."""
 
     tasks: list[Task] = field(default_factory=list)
-    uncommitted: list[Task] = field(default_factory=list)
+    uncommitted: threading.local = field(default_factory=threading.local)
 
     def enqueue(self, tasks: Sequence[Task], *, on: Connection, now: datetime) -> None:
         assert on.in_transaction(), "tasks are written with the change that causes them"
         assert now.tzinfo is not None
-        self.uncommitted = list(tasks)
+        self.uncommitted.tasks = list(tasks)
 
     def wake(self) -> None:
-        self.tasks += self.uncommitted
-        self.uncommitted = []
+        self.tasks += self.uncommitted.tasks
 
     def of_kind(self, kind: str) -> list[dict[str, Any]]:
         """The payloads of the tasks of a kind."""
@@ -74,6 +75,21 @@ class House:
         statement = select(Message).order_by(Message.created_at, Message.id)
         found = db.session.scalars(statement.where(Message.kind == kind) if kind else statement).all()
         return list(found)
+
+    def at_once(self, times: int, act: Callable[[int], Any]) -> list[Any]:
+        """What the act returned or raised, done by that many threads that start together."""
+        together = threading.Barrier(times, timeout=30)
+
+        def one(number: int) -> Any:
+            with self.app.app_context():
+                together.wait()
+                try:
+                    return act(number)
+                except Exception as error:  # noqa: BLE001  - a test looks at what was raised
+                    return error
+
+        with ThreadPoolExecutor(times) as threads:
+            return list(threads.map(one, range(times)))
 
     def count(self, model: type[Model]) -> int:
         """How many rows there are."""

@@ -1,1 +1,1 @@
-"""The demonstration: an invented network and its story."""
+"""The demonstration: an invented network and its story, played through the public API."""

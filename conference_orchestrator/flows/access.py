@@ -154,8 +154,17 @@ def visible_requests(request_ids: Collection[UUID], *, by: Principal) -> set[UUI
     return set(db.session.scalars(statement)) if request_ids else set()
 
 
-def network_for(reference: str | UUID, *, by: Principal) -> networks.Network:
-    """The network whose participant list is asked for; NotFound for one that the asker does not belong to."""
+def participants(reference: str | UUID, *, by: Principal) -> list[tuple[Clinician, Known]]:
+    """The participant list of a network as the asker may see it, by country, hospital and name.
+
+    NotFound for a network that the asker does not belong to.
+    """
+    network, known = _own_network(reference, by=by), knowledge_of(by)
+    lines = [(person, known(person)) for person in db.session.scalars(clinicians.active_in(network.id))]
+    return sorted(lines, key=lambda line: (line[0].country, line[0].hospital_name, line[1].name, line[0].id))
+
+
+def _own_network(reference: str | UUID, *, by: Principal) -> networks.Network:
     network = networks.find(reference)
     if by.role == Role.CLINICIAN and by.clinician_id is not None:
         person = clinicians.get(by.clinician_id, visible_to=SYSTEM)

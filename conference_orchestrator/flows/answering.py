@@ -55,7 +55,7 @@ def _view(found: Invitation, state: CalendarObject) -> InvitationView:
     if person is None:
         raise NotFound("This link is not valid any more.")
     conference = conferences.get(found.conference_id, visible_to=SYSTEM)
-    if found.method == Method.CANCEL:
+    if found.method == Method.CANCEL or not conference.is_wanted:
         standing = "cancelled"
     else:
         standing = "over" if state.ends_at <= ports.clock().now() else "open"

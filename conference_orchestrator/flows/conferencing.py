@@ -14,17 +14,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-import structlog
-
 from conference_orchestrator.flows import delivering, hosting
 from conference_orchestrator.flows.hosting import ensure_later, issue_later, provider_named
+from conference_orchestrator.flows.provider_steps import Outcome, Step, act
 from conference_orchestrator.kernel import ports
 from conference_orchestrator.kernel.errors import RuleBroken
 from conference_orchestrator.kernel.paging import Page, Paging
 from conference_orchestrator.kernel.principal import SYSTEM, Principal
-from conference_orchestrator.kernel.transaction import Transaction, is_open, transaction
+from conference_orchestrator.kernel.transaction import Transaction, transaction
 from conference_orchestrator.ledger import invitations
-from conference_orchestrator.providers.base import Meeting, MeetingChanges, MeetingRef, MeetingSpec
+from conference_orchestrator.providers.base import MeetingRef, MeetingSpec
 from conference_orchestrator.providers.errors import (
     Ambiguous,
     HostUnavailable,
@@ -37,8 +36,6 @@ from conference_orchestrator.providers.errors import (
 from conference_orchestrator.scheduling import conferences, host_pool, webinar_requests
 from conference_orchestrator.scheduling.conferences import Conference, State
 
-log = structlog.get_logger()
-
 LEASE = timedelta(minutes=2)
 SETTLING = [timedelta(seconds=s) for s in (5, 30, 120)]
 ATTEMPTS = 6
@@ -46,35 +43,11 @@ WAITS = [timedelta(seconds=s) for s in (2, 5, 15, 30, 60)]
 JOIN_BEFORE_MINUTES = 15
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """What is to be done at the provider now, as plain values: `do` is create, look, update or cancel."""
-
-    do: str
-    conference_id: UUID
-    worker: str
-    spec: MeetingSpec
-    ref: MeetingRef | None
-    look_from: datetime
-    look_until: datetime
-    provider: str
-    wanted: bool
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of it: the meeting that stands (None: none does), how many of ours were found, or the error."""
-
-    meeting: Meeting | None = None
-    found: int = 0
-    error: ProviderError | None = None
-
-
 def ensure(conference_id: UUID) -> None:
     """Make the meeting at the provider what the conference wants; come back later for what cannot be done now."""
     step = _begin(conference_id)
     if step is not None:
-        _finish(step, _act(step))
+        _finish(step, act(step))
 
 
 def sweep() -> None:
@@ -170,6 +143,7 @@ def _begin(conference_id: UUID) -> Step | None:
             conference.attempts += 1
             conference.state, conference.attempted_at, conference.looks = State.PROVISIONING, tx.now, 0
             conference.attempted_start, conference.attempted_end = conference.starts_at, conference.ends_at
+            conference.attempted_host = conference.host
         return _step(do, conference, worker=worker)
 
 
@@ -181,17 +155,23 @@ def _next(conference: Conference, *, now: datetime) -> str | None:
     if not conference.is_wanted:
         if conference.meeting_id is None:
             conference.state = State.CANCELLED
+            host_pool.release(conference.id)
         return "cancel" if conference.meeting_id is not None else None
     if conference.state == State.FAILED or (conference.state == State.READY and not conference.differs):
         return None
-    return "create" if conference.meeting_id is None else "update"
+    if conference.meeting_id is None:
+        return "create"
+    # A meeting cannot change its host: it is made again, and people get the new link.
+    return "cancel" if conference.has_another_host else "update"
 
 
-def _step(do: str, conference: Conference, *, worker: str) -> Step:
-    spec = MeetingSpec(
+def _spec(conference: Conference) -> MeetingSpec:
+    longest = provider_named()(conference.provider).capabilities().title_length
+    fits = len(conference.title) <= longest
+    return MeetingSpec(
         key=conference.key,
         kind="meeting",
-        title=conference.title,
+        title=conference.title if fits else conference.title[: longest - 1].rstrip() + "…",
         agenda="",
         starts_at=conference.starts_at,
         ends_at=conference.ends_at,
@@ -200,6 +180,9 @@ def _step(do: str, conference: Conference, *, worker: str) -> Step:
         join_before_minutes=JOIN_BEFORE_MINUTES,
         lobby=True,
     )
+
+
+def _step(do: str, conference: Conference, *, worker: str) -> Step:
     ref = (
         MeetingRef(conference.provider, conference.meeting_id, conference.present_host)
         if conference.meeting_id
@@ -209,42 +192,14 @@ def _step(do: str, conference: Conference, *, worker: str) -> Step:
         do=do,
         conference_id=conference.id,
         worker=worker,
-        spec=spec,
+        provider=conference.provider,
+        spec=_spec(conference),
         ref=ref,
+        attempted_at=conference.attempted_at,
         look_from=conference.attempted_start or conference.starts_at,
         look_until=conference.attempted_end or conference.ends_at,
-        provider=conference.provider,
-        wanted=conference.is_wanted,
+        look_host=conference.attempted_host,
     )
-
-
-def _act(step: Step) -> Outcome:
-    """The one part that talks to the provider; no transaction is open."""
-    assert not is_open(), "nothing is called over the network while a transaction is open"
-    provider = provider_named()(step.provider)
-    spec = step.spec
-    try:
-        match step.do:
-            case "create":
-                return Outcome(provider.create(spec))
-            case "update" if step.ref is not None:
-                changes = MeetingChanges(
-                    title=spec.title, starts_at=spec.starts_at, ends_at=spec.ends_at, time_zone=spec.time_zone
-                )
-                return Outcome(provider.update(step.ref, changes))
-            case "cancel" if step.ref is not None:
-                provider.cancel(step.ref)
-                return Outcome()
-        found = sorted(
-            provider.find(spec.key, spec.host, step.look_from, step.look_until), key=lambda meeting: meeting.ref.id
-        )
-        # Two of one key: an earlier create arrived after all. One stays, by a rule that every worker follows alike.
-        for surplus in found[1:]:
-            provider.cancel(surplus.ref)
-        return Outcome(found[0] if found else None, len(found))
-    except ProviderError as error:
-        log.warning("provider call failed", conference=str(step.conference_id), step=step.do, error=str(error))
-        return Outcome(error=error)
 
 
 def _finish(step: Step, outcome: Outcome) -> None:
@@ -252,35 +207,55 @@ def _finish(step: Step, outcome: Outcome) -> None:
     with transaction() as tx:
         conference = conferences.get(step.conference_id, visible_to=SYSTEM, lock=True)
         if conference.worker != step.worker:
-            # Our lease ran out and another took over; it finds by the key whatever we have made.
+            _finish_late(tx, conference, step, outcome)
             return
         conference.worker = conference.lease_until = None
+        late = conference.attempted_at if conference.attempted_at != step.attempted_at else None
         if outcome.error is not None:
             _failed(tx, conference, step, outcome.error)
         elif outcome.meeting is not None:
-            _present(tx, conference, outcome)
+            _present(tx, conference, step, outcome)
         elif step.do == "cancel":
             _gone(conference)
+            if conference.is_wanted:
+                tx.after(ensure_later(conference.id))
         else:
             _not_found(tx, conference)
+        if late is not None:
+            conference.attempted_at, conference.looks = late, 0
+            tx.after(ensure_later(conference.id))
 
 
-def _present(tx: Transaction, conference: Conference, outcome: Outcome) -> None:
+def _finish_late(tx: Transaction, conference: Conference, step: Step, outcome: Outcome) -> None:
+    """Our lease ran out and another worker took over: it has to look for the meeting that we have made after all."""
+    made = outcome.meeting is not None and outcome.meeting.ref.id != conference.meeting_id
+    doubtful = outcome.error is not None and outcome.error.maybe_applied
+    if step.do == "create" and (made or doubtful):
+        conference.attempted_at, conference.looks = tx.now, 0
+        tx.after(ensure_later(conference.id))
+
+
+def _present(tx: Transaction, conference: Conference, step: Step, outcome: Outcome) -> None:
     meeting = outcome.meeting
     assert meeting is not None
+    spec = _spec(conference)
     conference.attempted_at, conference.looks, conference.waits, conference.problem = None, 0, 0, None
     conference.meeting_id, conference.number, conference.join_url = meeting.ref.id, meeting.number, meeting.join_url
-    conference.present_title, conference.present_host = meeting.title, meeting.ref.host
+    # A title that was shortened for the provider stands there as wanted.
+    conference.present_title = conference.title if meeting.title == spec.title else meeting.title
     conference.present_start, conference.present_end = meeting.starts_at, meeting.ends_at
+    conference.present_host = meeting.ref.host
+    if outcome.found > 1:
+        _alert(tx, conference, "A meeting existed twice", f"{outcome.found - 1} surplus meetings were cancelled")
+    # It was moved or cancelled while we were talking to the provider, or we found it as an earlier attempt made it.
+    # What the provider keeps otherwise than asked is not asked for again and again.
+    if not conference.is_wanted or (conference.differs and (step.do == "look" or spec != step.spec)):
+        tx.after(ensure_later(conference.id))
     if shortcomings := meeting.shortcomings():
         conference.state, conference.problem = State.DEGRADED, ", ".join(shortcomings)
         _alert(tx, conference, "A meeting is not set up as promised", conference.problem)
         return
     conference.state = State.READY
-    if outcome.found > 1:
-        _alert(tx, conference, "A meeting existed twice", f"{outcome.found - 1} surplus meetings were cancelled")
-    if not conference.is_wanted or conference.differs:
-        tx.after(ensure_later(conference.id))  # it was moved or cancelled while we were talking to the provider
     tx.after(issue_later(conference.id))
 
 
@@ -288,6 +263,7 @@ def _gone(conference: Conference) -> None:
     conference.state = State.WANTED if conference.is_wanted else State.CANCELLED
     conference.meeting_id = conference.number = conference.join_url = conference.problem = None
     conference.present_title = conference.present_start = conference.present_end = conference.present_host = None
+    conference.attempts = 0
     if not conference.is_wanted:
         host_pool.release(conference.id)
         # A later meeting of this conference must not be taken for this one.
@@ -301,7 +277,7 @@ def _not_found(tx: Transaction, conference: Conference) -> None:
         conference.looks += 1
         return
     conference.attempted_at, conference.looks = None, 0
-    if conference.is_wanted and conference.attempts >= ATTEMPTS:
+    if conference.is_wanted and conference.meeting_id is None and conference.attempts >= ATTEMPTS:
         _give_up(tx, conference, "six attempts had no result")
         return
     tx.after(ensure_later(conference.id))
@@ -321,6 +297,9 @@ def _failed(tx: Transaction, conference: Conference, step: Step, error: Provider
                 conference.attempts -= 1  # it never counted at the provider
             _come_back(tx, conference, error)
         case NotFound() if step.do == "update":
+            # Gone, or not to be seen yet where it was made a moment ago: it is made anew after the looks.
+            conference.attempted_at, conference.looks = tx.now, 0
+            conference.attempted_start, conference.attempted_end = conference.present_start, conference.present_end
             _gone(conference)
             tx.after(ensure_later(conference.id))
         case HostUnavailable() if conference.attempts < ATTEMPTS:

@@ -30,6 +30,8 @@ log = structlog.get_logger()
 open_mail: ports.Port[Callable[[], MailSender]] = ports.Port("open_mail")
 
 BATCH = 100
+# So long one task sends: with a slow server the rest of the batch is handed on before the task's lease runs out.
+SHIFT = timedelta(minutes=1)
 # After each passing failure the next try waits longer; patience ends after a day (greylisting, a server that is down).
 WAITS = [timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 1800, 3600)]
 PATIENCE = timedelta(hours=24)
@@ -83,9 +85,13 @@ def tell_helpdesk(tx: Transaction, title: str, detail: str, *, path: str, cause:
 def deliver(message_ids: Sequence[UUID]) -> None:
     """Send those of the messages that are due, each at most once at a time; come back for the rest."""
     worker = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+    until = ports.clock().now() + SHIFT
     with steps() as connection, open_mail()() as sender:
         for message_id in message_ids:
-            row = messages.claim(connection, message_id, worker=worker, now=ports.clock().now())
+            now = ports.clock().now()
+            if now > until:
+                break
+            row = messages.claim(connection, message_id, worker=worker, now=now)
             if row is not None:
                 _send(connection, sender, row, worker=worker)
     if rest := messages.unfinished(message_ids):
@@ -105,12 +111,14 @@ def deliver_overdue() -> None:
 def retry(message_id: UUID, *, by: Principal) -> Message:
     """The helpdesk sends a message again that failed or may not have arrived. It keeps its Message-ID.
 
-    RuleBroken for one that is on its way or was accepted by the mail server.
+    RuleBroken for one that is on its way, was accepted by the mail server, or was replaced by a later one.
     """
     with transaction() as tx:
         message = messages.get(message_id, lock=True)
         if message.state not in {State.FAILED, State.AMBIGUOUS, State.DEFERRED}:
             raise RuleBroken(f"This message is {message.state}; only a failed or doubtful one is sent again.")
+        if message.state != State.DEFERRED and messages.is_replaced(message):
+            raise RuleBroken("This message tells what is not so any more; send the latest one of this invitation.")
         message.state, message.due_at, message.lost_answers = State.DEFERRED, tx.now, 0
         message.last_answer = f"repeated by {by}"
         tx.after(_task([message.id], rank=Rank.URGENT))

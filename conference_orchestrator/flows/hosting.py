@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 
 from conference_orchestrator.flows import delivering
 from conference_orchestrator.kernel import ports, times
-from conference_orchestrator.kernel.database import db
-from conference_orchestrator.kernel.errors import Conflict, NoHostFree
+from conference_orchestrator.kernel.database import db, insert_new
+from conference_orchestrator.kernel.errors import Conflict, NoHostFree, RuleBroken
 from conference_orchestrator.kernel.outbox import Rank, Task
 from conference_orchestrator.kernel.times import rfc3339
 from conference_orchestrator.kernel.transaction import Transaction, transaction
@@ -80,6 +81,8 @@ def want_for_session(tx: Transaction, session: Session, group: ExpertGroup) -> C
 def want_for_webinar(tx: Transaction, request: WebinarRequest, starts_at: datetime) -> Conference:
     """The approved webinar needs a meeting; NoHostFree, with the next possible times, when no account is free then."""
     provider = ports.settings().provider
+    if not request.hospital.networks:
+        raise RuleBroken(f"{request.hospital.name} belongs to no network any more.")
     network = request.hospital.networks[0]
     conference = Conference(
         kind=request.kind,
@@ -109,7 +112,7 @@ def reserve_host(conference: Conference) -> bool:
     """
     if not provider_named()(conference.provider).capabilities().needs_host:
         return True
-    if not host_pool.accounts(conference.provider, conference.kind):
+    if not host_pool.is_pooled(conference.provider):
         return True
     account = host_pool.book(
         conference.id, conference.provider, conference.kind, conference.starts_at, conference.ends_at
@@ -122,7 +125,8 @@ def reserve_host(conference: Conference) -> bool:
 def no_host_free(conference: Conference) -> NoHostFree:
     """The error that says so and names the next starts at which an account is free."""
     length = conference.ends_at - conference.starts_at
-    free = host_pool.next_free(conference.provider, conference.kind, conference.starts_at, length)
+    provider, kind = conference.provider, conference.kind
+    free = host_pool.next_free(provider, kind, conference.starts_at, length, but_for=conference.id)
     said = ", ".join(f"{times.local(at, conference.time_zone):%d.%m.%Y %H:%M}" for at in free)
     detail = f"Every host account is busy then; next free ({conference.time_zone}): {said or 'none within a week'}."
     return NoHostFree(detail, next_free=[rfc3339(at) for at in free])
@@ -141,19 +145,19 @@ def tell_no_host(tx: Transaction, conference: Conference) -> None:
 
 def add_host(entered: Mapping[str, Any]) -> HostAccount:
     """Enter a host account; Conflict when the provider's account is known already."""
-    try:
-        with transaction() as tx:
-            account = HostAccount(**entered, created_at=tx.now)
-            db.session.add(account)
-    except IntegrityError as error:
-        raise Conflict(f"The host account {entered['email']} is known already.") from error
+    with _known_once(), transaction() as tx:
+        account = HostAccount(**entered, created_at=tx.now)
+        db.session.add(account)
     _retry_those_without_host()
     return account
 
 
 def change_host(account_id: UUID, changes: Mapping[str, Any], *, expected: int | None = None) -> HostAccount:
-    """Change an account's capacity, kinds or activity. Bookings that it has stay."""
-    with transaction():
+    """Change an account's capacity, kinds or activity. Bookings that it has stay.
+
+    Conflict when another account has the provider and e-mail already.
+    """
+    with _known_once(), transaction():
         account = host_pool.get(account_id, lock=True)
         account.must_match(expected)
         for name, value in changes.items():
@@ -165,12 +169,17 @@ def change_host(account_id: UUID, changes: Mapping[str, Any], *, expected: int |
 def adopt_hosts_of_settings() -> None:
     """Enter the accounts of CO_WEBEX_HOSTS that are not known yet; a known one keeps what the helpdesk gave it."""
     with transaction() as tx:
-        known = set(db.session.scalars(host_pool.emails_at("webex")))
         for host in ports.settings().webex_hosts:
-            if host.email not in known:
-                db.session.add(
-                    HostAccount(provider="webex", email=host.email, capacity=host.capacity, created_at=tx.now)
-                )
+            row = {"provider": "webex", "email": host.email, "capacity": host.capacity, "created_at": tx.now}
+            db.session.execute(insert_new(HostAccount).values(row))
+
+
+@contextmanager
+def _known_once() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        raise Conflict("The provider's host account of that e-mail is known already.") from error
 
 
 def _retry_those_without_host() -> None:

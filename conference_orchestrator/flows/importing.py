@@ -8,11 +8,14 @@ known address with other data is refused.
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Conflict, Invalid, OrchestratorError
 from conference_orchestrator.kernel.principal import SYSTEM
 from conference_orchestrator.kernel.transaction import transaction
+from conference_orchestrator.network import hospitals
 from conference_orchestrator.network.clinicians import Clinician, ClinicianNetwork, State
 from conference_orchestrator.network.expert_groups import ExpertGroup
 from conference_orchestrator.network.hospitals import Hospital
@@ -41,13 +45,21 @@ class Report:
     refused: tuple[str, ...] = ()
 
 
+class _Known:
+    """What many rows name, looked up once for all rows of a file."""
+
+    def __init__(self) -> None:
+        self.network = cache(partial(directory.find_network, by=SYSTEM))
+        self.hospital = cache(hospitals.find)
+
+
 @dataclass(frozen=True)
 class _Kind:
     """How the rows of one kind are read, told apart, stored, and written."""
 
     form: fields.Form
     key: tuple[str, ...]
-    store: Callable[[Mapping[str, Any], datetime], Outcome]
+    store: Callable[[Mapping[str, Any], _Known, datetime], Outcome]
     rows: Callable[[], Sequence[Mapping[str, Any]]]
 
 
@@ -68,11 +80,12 @@ def import_file(kind: str, path: Path, *, dry_run: bool = False) -> Report:
     refused: list[str] = []
     with contextlib.suppress(_NothingStored), transaction() as tx:
         seen: dict[tuple[Any, ...], int] = {}
+        known = _Known()
         for line, cells in rows:
             try:
                 values = fields.read(_entry(header, cells), form.form)
                 _must_be_first(seen, tuple(values[name] for name in form.key), line=line)
-                counts[form.store(values, tx.now)] += 1
+                counts[form.store(values, known, tx.now)] += 1
             except OrchestratorError as error:
                 refused.append(f"line {line}: {error.detail}")
         if refused or dry_run:
@@ -92,6 +105,13 @@ def export_rows(kind: str) -> list[list[str]]:
     header = list(form.form)
     rows = [[_cell(row[name]) for name in header] for row in form.rows()]
     return [header, *([tables.defused(cell) for cell in row] for row in rows)]
+
+
+def export_csv(kind: str) -> str:
+    """The same as the text of a file."""
+    written = io.StringIO(newline="")
+    csv.writer(written, lineterminator="\n").writerows(export_rows(kind))
+    return written.getvalue()
 
 
 def _kind(kind: str) -> _Kind:
@@ -149,17 +169,17 @@ def _must_be_first(seen: dict[tuple[Any, ...], int], key: tuple[Any, ...], *, li
     seen[key] = line
 
 
-def _store_hospital(values: Mapping[str, Any], _at: datetime) -> Outcome:
+def _store_hospital(values: Mapping[str, Any], _known: _Known, _at: datetime) -> Outcome:
     return directory.store_hospital(values, by=SYSTEM)[1]
 
 
-def _store_group(values: Mapping[str, Any], _at: datetime) -> Outcome:
+def _store_group(values: Mapping[str, Any], _known: _Known, _at: datetime) -> Outcome:
     return directory.store_group(values, by=SYSTEM)[1]
 
 
-def _store_clinician(values: Mapping[str, Any], at: datetime) -> Outcome:
-    network = directory.find_network(values["network"], by=SYSTEM)
-    person, outcome = people.store_clinician(values)
+def _store_clinician(values: Mapping[str, Any], known: _Known, at: datetime) -> Outcome:
+    network = known.network(values["network"])
+    person, outcome = people.store_clinician(values, known.hospital(values["hospital"]) if values["hospital"] else None)
     if outcome == Outcome.CHANGED:
         raise Invalid({"email": f"{person.email} is a clinician already, with other data; an import changes nobody."})
     return Outcome.CHANGED if people.join(person, network, at=at) and outcome == Outcome.UNCHANGED else outcome

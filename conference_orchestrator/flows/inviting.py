@@ -83,18 +83,15 @@ def issue(conference_id: UUID) -> None:
         if conference.ends_at <= tx.now:
             return
         events = {event.uid: event for event in events_of(conference)}
+        known = clinicians.by_ids({person for event in events.values() for person in event.people})
         drafts: list[Draft] = []
         for uid in sorted(events.keys() | set(invitations.uids_of(conference.id))):
             event = events.get(uid)
             if event is None and _is_invited_elsewhere(uid, conference):
                 continue
-            steps = invitations.issue(
-                uid,
-                _content(event, conference),
-                event.people if event else {},
-                conference_id=conference.id,
-                at=tx.now,
-            )
+            # Who was erased is invited to nothing, and what the person held is taken back in the ledger alone.
+            wanted = {person: role for person, role in event.people.items() if person in known} if event else {}
+            steps = invitations.issue(uid, _content(event, conference), wanted, conference_id=conference.id, at=tx.now)
             drafts += _drafts(steps, conference, at=tx.now)
         delivering.tell(tx, *drafts)
 

@@ -51,7 +51,7 @@ def register(entered: Mapping[str, Any]) -> None:
         statement = notices.privacy_statement(
             applicant["privacy_version"], network_id=network.id, language=applicant["language"], at=tx.now
         )
-        values = people.columns(applicant)
+        values = people.columns(applicant, people.place_of(applicant))
         mails = _mails_to(values["email"], at=tx.now)
         person = clinicians.by_email(values["email"])
         if person is not None and people.is_active_in(person, network):
@@ -125,7 +125,7 @@ def enter(entered: Mapping[str, Any], *, by: Principal) -> Clinician:
         network = find_network(values["network"], by=by)
         if clinicians.by_email(values["email"]) is not None:
             raise Conflict(f"{values['email']} belongs to a clinician who is known already.")
-        person, _ = people.store_clinician(values)
+        person, _ = people.store_clinician(values, people.place_of(values))
         people.join(person, network, at=tx.now)
         flush(Conflict(f"{values['email']} belongs to a clinician who is known already."))
         if values["privacy_version"] is not None:
@@ -292,6 +292,6 @@ def _tell_desk(tx: Transaction, registration: Registration, title: str, *, cause
         title,
         f"{registration.name}, {registration.hospital_name}, {registration.country}, applies to {network.name}. "
         f"Activate or refuse the registration by {due}.",
-        path=f"/registrations/{registration.id}",
+        path="/",
         cause=f"{cause}:{registration.id}",
     )

@@ -86,7 +86,7 @@ def _hospital(_tx: Transaction, entry: Mapping[str, Any]) -> Iterator[Outcome]:
 def _clinician(tx: Transaction, entry: Mapping[str, Any]) -> Iterator[Outcome]:
     values = fields.read(entry, entries.ACTIVE_PERSON)
     network = directory.find_network(values["network"], by=SYSTEM)
-    person, outcome = people.store_clinician(values)
+    person, outcome = people.store_clinician(values, people.place_of(values))
     joined = people.join(person, network, at=tx.now)
     yield Outcome.CHANGED if joined and outcome == Outcome.UNCHANGED else outcome
 

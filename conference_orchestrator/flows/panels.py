@@ -12,7 +12,7 @@ from conference_orchestrator.flows import delivering, hosting, rounds
 from conference_orchestrator.flows.hosting import issue_later
 from conference_orchestrator.kernel import ports, times
 from conference_orchestrator.kernel.database import db
-from conference_orchestrator.kernel.errors import Invalid, SlotTaken
+from conference_orchestrator.kernel.errors import Invalid, RuleBroken, SlotTaken
 from conference_orchestrator.kernel.paging import Page, Paging
 from conference_orchestrator.kernel.principal import SYSTEM, Principal, Role
 from conference_orchestrator.kernel.transaction import Transaction, transaction
@@ -158,6 +158,8 @@ def advised(request_id: UUID, advised_on: date, *, by: Principal, expected: int 
         request = _locked(request_id, by=by, expected=expected)
         if advised_on > times.wall(tx.now, request.group.time_zone).date():
             raise Invalid({"advised_on": "This date is still to come."})
+        if request.allocation is not None and request.allocation.slot.starts_at > tx.now:
+            raise RuleBroken("The case has a slot that is still to come; release it if the advice was given before.")
         request.advised(advised_on)
     return view(request_id, by=by)
 

@@ -22,13 +22,17 @@ from conference_orchestrator.network.registrations import Registration
 OWN_WORDS = ("given_name", "family_name", "email", "phone", "profession", "specialties", "language", "share")
 
 
-def columns(person: Mapping[str, Any]) -> dict[str, Any]:
+def place_of(person: Mapping[str, Any]) -> Hospital | None:
+    """The hospital that was named; Invalid for an unknown one."""
+    return hospitals.find(person["hospital"]) if person["hospital"] else None
+
+
+def columns(person: Mapping[str, Any], place: Hospital | None) -> dict[str, Any]:
     """The columns that a registration and a clinician have in common.
 
-    A hospital that is named brings its name, its country and, where none was entered, its time zone. Invalid for an
-    unknown one, and for what is missing without one.
+    The hospital brings its name, its country and, where none was entered, its time zone. Invalid for what is missing
+    without one.
     """
-    place = hospitals.find(person["hospital"]) if person["hospital"] else None
     found = {
         "hospital_id": place.id if place else None,
         "hospital_name": place.name if place else person["hospital_name"],
@@ -57,27 +61,20 @@ def at_hospital(place: Hospital | None) -> dict[str, Any]:
     return {"hospital_id": place.id if place else None, "hospital": place}
 
 
-def store_clinician(person: Mapping[str, Any]) -> tuple[Clinician, Outcome]:
+def store_clinician(person: Mapping[str, Any], place: Hospital | None) -> tuple[Clinician, Outcome]:
     """The clinician of that address with these values. What a known one shares is the person's own choice and stays."""
-    values = columns(person)
+    values = columns(person, place) | at_hospital(place)
     known = clinicians.by_email(values["email"])
     if known is not None:
-        kept = {"email": known.email, "share": known.share}
-        return known, assign(known, values | kept | at_hospital(_hospital(values["hospital_id"])))
-    return new_clinician(values), Outcome.ADDED
-
-
-def new_clinician(values: Mapping[str, Any]) -> Clinician:
-    """A clinician with these columns, active in no network yet."""
-    person = Clinician(**values, hospital=_hospital(values["hospital_id"]), networks=[])
-    db.session.add(person)
-    return person
+        return known, assign(known, values | {"email": known.email, "share": known.share})
+    return _new(values), Outcome.ADDED
 
 
 def from_registration(registration: Registration) -> Clinician:
-    """A clinician as the registration says."""
-    names = (*OWN_WORDS, "hospital_id", "hospital_name", "country", "time_zone")
-    return new_clinician({name: getattr(registration, name) for name in names})
+    """A new clinician as the registration says, active in no network yet."""
+    names = (*OWN_WORDS, "hospital_name", "country", "time_zone")
+    place = hospitals.find(registration.hospital_id) if registration.hospital_id else None
+    return _new({name: getattr(registration, name) for name in names} | at_hospital(place))
 
 
 def join(person: Clinician, network: Network, *, at: datetime) -> bool:
@@ -116,5 +113,7 @@ def hand_over_acceptances(registration: Registration, person: Clinician) -> None
     )
 
 
-def _hospital(hospital_id: UUID | None) -> Hospital | None:
-    return hospitals.find(hospital_id) if hospital_id else None
+def _new(values: Mapping[str, Any]) -> Clinician:
+    person = Clinician(**values, networks=[])
+    db.session.add(person)
+    return person

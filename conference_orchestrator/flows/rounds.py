@@ -82,19 +82,21 @@ def one_series(series_id: UUID, *, by: Principal) -> Series:
 def close_series(series_id: UUID, *, by: Principal, expected: int | None = None) -> None:
     """End the round: its coming sessions are cancelled, their requests go first on the waiting list."""
     with transaction() as tx:
-        closing = series.get(series_id)
-        group = _visible(closing.group_id, by=by, thing="series", lock=True)
+        group = _visible(series.get(series_id).group_id, by=by, thing="series", lock=True)
+        closing = series.get(series_id, lock=True)
         closing.must_match(expected)
-        closing.closed_at = tx.now
+        closing.closed_at = closing.closed_at or tx.now
         for session in sessions.of_series(closing.id, after=tx.now):
             _cancel(tx, session, group, "The round has ended.")
 
 
 def extend() -> None:
     """The timer's work: every open series gets the sessions that its horizon has grown by."""
-    for open_one in series.open_series():
+    for series_id in series.open_series():
         with transaction() as tx:
-            sessions.extend(open_one, now=tx.now)
+            extending = series.get(series_id, lock=True)
+            if extending.closed_at is None:
+                sessions.extend(extending, now=tx.now)
 
 
 def close_past() -> None:
@@ -141,7 +143,7 @@ def move(
     with transaction() as tx:
         moving, group = _changing(session_id, by=by, expected=expected)
         moving.move(starts_at, at=tx.now)
-        touched = _touched(moving)
+        touched = _touched(moving, displaced=[])
         conference = conferences.of_session(moving.id, lock=True)
         if conference is not None and conference.is_wanted:
             title = hosting.panel_title(group, moving)
@@ -164,7 +166,7 @@ def cancel(
     touched = None
     with transaction() as tx:
         cancelling, group = _changing(session_id, by=by, expected=expected)
-        touched = _touched(cancelling)
+        touched = _touched(cancelling, displaced=requests.holding_slots_of(cancelling.id))
         _cancel(tx, cancelling, group, reason)
         if preview:
             tx.undo()
@@ -181,7 +183,7 @@ def _changing(session_id: UUID, *, by: Principal, expected: int | None) -> tuple
 
 def _cancel(tx: Transaction, cancelling: Session, group: ExpertGroup, reason: str) -> None:
     cancelling.cancel(reason, at=tx.now)
-    displaced = requests.holding_slots_of(cancelling.id)
+    displaced = requests.holding_slots_of(cancelling.id, lock=True)
     for request in displaced:
         sessions.release(request.id, at=tx.now)
         request.wait(since=requests.next_waiting_since(group.id, now=tx.now), displaced=True)
@@ -217,15 +219,17 @@ def tell_waiting(
     delivering.tell(tx, *drafts)
 
 
-def _touched(touching: Session) -> Touched:
+def _touched(touching: Session, *, displaced: Sequence[ConsultationRequest]) -> Touched:
+    """Everyone who holds a calendar object of it gets one mail, and who asked for a displaced case another."""
     holders = requests.holding_slots_of(touching.id)
     uids = [session_uid(touching.id), *(request_uid(request.id) for request in holders)]
-    held = invitations.answers_by_person(uids)
+    told = [person for _, person in invitations.answers_by_person(uids)]
+    told += [request.requester_id for request in displaced]
     return Touched(
         sessions=[touching.id],
         requests=[request.id for request in holders],
-        people=len({person for _, person in held}),
-        mails=len(held),
+        people=len(set(told)),
+        mails=len(told),
     )
 
 

@@ -63,9 +63,7 @@ def _own(by: Principal) -> ColumnElement[bool]:
         case Role.CLINICIAN:
             return Message.clinician_id == by.clinician_id
         case Role.COORDINATOR:
-            return _of_conference(
-                exists().where(Session.id == Conference.session_id, Session.group_id == by.group_id)
-            )
+            return _of_conference(exists().where(Session.id == Conference.session_id, Session.group_id == by.group_id))
         case Role.REFERENCE_CENTRE:
             return _of_conference(
                 exists().where(

@@ -184,10 +184,10 @@ def _claim(worker: str) -> Row[Any] | None:
     )
     with _writing() as connection:
         row = connection.execute(taking).one_or_none()
-        if row is not None and row.attempts > ATTEMPTS:
+        while row is not None and row.attempts > ATTEMPTS:
             # Its process died each time, so nobody could write down a failure.
             _put_aside(connection, row.id, "it ended its process each time")
-            return None
+            row = connection.execute(taking).one_or_none()
         return row
 
 

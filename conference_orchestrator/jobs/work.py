@@ -14,6 +14,9 @@ WORK: dict[str, Callable[[dict[str, Any]], None]] = {
     "ensure-conference": lambda payload: conferencing.ensure(UUID(payload["conference"])),
     "issue-invitations": lambda payload: inviting.issue(UUID(payload["conference"])),
     "refresh-group": lambda payload: inviting.refresh_group(UUID(payload["group"])),
+    "send-instructions": lambda payload: joining.send_instructions(
+        UUID(payload["clinician"]), UUID(payload["network"]), cause=payload["cause"]
+    ),
     # what the timer brings about
     "extend-rounds": lambda _: rounds.extend(),
     "close-past-sessions": lambda _: rounds.close_past(),

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from conference_orchestrator.kernel.database import Identified, Model
 
 
-
 class IdempotencyKey(Identified, Model):
     """A creating request that carried an Idempotency-Key, and the answer it got.
 

@@ -6,11 +6,11 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, tuple_
+from sqlalchemy import Select, literal, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from conference_orchestrator.kernel.database import db
@@ -40,7 +40,8 @@ def page(statement: Select[T], paging: Paging, *, by: Sequence[InstrumentedAttri
     """Run the statement for one page, in the ascending order of `by`, which must end in a unique column."""
     keys = tuple_(*by)
     if paging.cursor is not None:
-        statement = statement.where(keys > tuple_(*_read(paging.cursor, by)))
+        last = [literal(value, column.type) for value, column in zip(_read(paging.cursor, by), by, strict=True)]
+        statement = statement.where(keys > tuple_(*last))
     rows = db.session.scalars(statement.order_by(*by).limit(paging.limit + 1)).unique().all()
     items = rows[: paging.limit]
     more = len(rows) > paging.limit
@@ -56,17 +57,23 @@ def _read(cursor: str, by: Sequence[InstrumentedAttribute[Any]]) -> list[Any]:
     try:
         plain = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         values = [_typed(value, column.type.python_type) for value, column in zip(plain, by, strict=True)]
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise Invalid({"cursor": "This is not a cursor that a list gave out."}) from error
     return values
 
 
-def _typed(value: str, kind: type[Any]) -> Any:
+def _typed(value: Any, kind: type[Any]) -> Any:
+    """The value as a column holds it; what no database could compare with is an error here already."""
     if issubclass(kind, datetime):
         at = datetime.fromisoformat(value)
         if at.tzinfo is None:
             raise ValueError("an instant is aware")
-        return at
+        return at.astimezone(UTC)
     if issubclass(kind, date):
         return date.fromisoformat(value)
-    return UUID(value) if issubclass(kind, UUID) else kind(value)
+    if issubclass(kind, UUID):
+        return UUID(value)
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("this is no text")
+    value.encode()
+    return kind(value)

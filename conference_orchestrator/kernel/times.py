@@ -54,7 +54,8 @@ def instant(wall: datetime, time_zone: str) -> datetime:
     try:
         local = place.localize(wall, is_dst=None)
     except pytz.AmbiguousTimeError:
-        local = place.localize(wall, is_dst=True)
+        # Which pass bears the name of summer time is a matter of the zone: in Dublin and Casablanca the second.
+        local = min(place.localize(wall, is_dst=True), place.localize(wall, is_dst=False))
     except pytz.NonExistentTimeError:
         # Read with the offset before the gap, the instant shows on the wall as the same time moved on by the gap.
         local = place.localize(wall, is_dst=False)

@@ -19,13 +19,25 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Index, Row, UniqueConstraint, and_, exists, func, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Index,
+    Row,
+    UniqueConstraint,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from conference_orchestrator.kernel.database import Identified, Model, db, insert_new, one_of, personal
 from conference_orchestrator.kernel.errors import NotFound
 from conference_orchestrator.kernel.outbox import Rank
-from conference_orchestrator.kernel.paging import Page, Paging, page
 
 LEASE = timedelta(minutes=2)
 AMBIGUOUS_BUDGET = 2
@@ -155,15 +167,6 @@ def claim(connection: Connection, message_id: UUID, *, worker: str, now: datetim
 
     None when it is not due, held by another worker, finished, or waits for an earlier one of its chain.
     """
-    earlier = aliased(Message)
-    waits = exists().where(
-        earlier.chain == Message.chain,
-        earlier.number < Message.number,
-        or_(
-            earlier.state.in_([State.QUEUED, State.SENDING, State.DEFERRED]),
-            and_(earlier.state == State.AMBIGUOUS, earlier.lost_answers <= AMBIGUOUS_BUDGET),
-        ),
-    )
     ready = or_(
         Message.state.in_([State.QUEUED, State.DEFERRED]),
         and_(Message.state == State.AMBIGUOUS, Message.lost_answers <= AMBIGUOUS_BUDGET),
@@ -172,7 +175,7 @@ def claim(connection: Connection, message_id: UUID, *, worker: str, now: datetim
     )
     return connection.execute(
         update(Message)
-        .where(Message.id == message_id, Message.due_at <= now, ready, ~waits)
+        .where(Message.id == message_id, Message.due_at <= now, ready, ~_waits_for_another())
         .values(state=State.SENDING, worker=worker, lease_until=now + LEASE, attempts=Message.attempts + 1)
         .returning(*Message.__table__.c)
     ).one_or_none()
@@ -191,14 +194,20 @@ def mark(connection: Connection, message_id: UUID, *, worker: str, state: State,
 
 def unfinished(message_ids: Sequence[UUID]) -> Sequence[tuple[UUID, datetime]]:
     """Those of the messages that still have to go, with the instant from which on they may be tried."""
+    earlier = aliased(Message)
     may_go_at = func.coalesce(Message.lease_until, Message.due_at)
-    rows = db.session.execute(select(Message.id, may_go_at).where(Message.id.in_(message_ids), _still_to_go())).all()
-    return [(row[0], row[1]) for row in rows]
+    after = select(func.max(func.coalesce(earlier.lease_until, earlier.due_at))).where(*_goes_before(earlier))
+    statement = select(Message.id, may_go_at, after.scalar_subquery())
+    rows = db.session.execute(statement.where(Message.id.in_(message_ids), _still_to_go(Message)))
+    return [(message_id, max(own, other or own)) for message_id, own, other in rows]
 
 
 def overdue(*, before: datetime, limit: int = 1000) -> Sequence[UUID]:
-    """Messages that should have gone before that instant: their task was lost. Most urgent first."""
-    statement = select(Message.id).where(Message.due_at < before, _still_to_go())
+    """Messages that should have gone before that instant: their task was lost. Most urgent first.
+
+    Those that wait for an earlier one of their chain are left out: the task that they belong to comes back for them.
+    """
+    statement = select(Message.id).where(Message.due_at < before, _still_to_go(Message), ~_waits_for_another())
     statement = statement.where(or_(Message.lease_until.is_(None), Message.lease_until < before))
     return db.session.scalars(statement.order_by(Message.rank, Message.due_at, Message.number).limit(limit)).all()
 
@@ -212,26 +221,23 @@ def get(message_id: UUID, *, lock: bool = False) -> Message:
     return found
 
 
-def listed(
-    paging: Paging,
-    *,
-    conference_id: UUID | None = None,
-    clinician_id: UUID | None = None,
-    state: str | None = None,
-) -> Page[Message]:
-    """Messages in the order in which they were written."""
-    statement = select(Message)
-    if conference_id is not None:
-        statement = statement.where(Message.conference_id == conference_id)
-    if clinician_id is not None:
-        statement = statement.where(Message.clinician_id == clinician_id)
-    if state is not None:
-        statement = statement.where(Message.state == state)
-    return page(statement, paging, by=[Message.created_at, Message.id])
+def is_replaced(message: Message) -> bool:
+    """Whether a later one of its chain was written: sent now, the message would tell what is not so any more."""
+    statement = select(Message.id).where(Message.chain == message.chain, Message.number > message.number)
+    return db.session.scalar(statement.limit(1)) is not None
 
 
-def _still_to_go() -> Any:
+def _waits_for_another() -> ColumnElement[bool]:
+    earlier = aliased(Message)
+    return exists().where(*_goes_before(earlier))
+
+
+def _goes_before(earlier: type[Message]) -> list[ColumnElement[bool]]:
+    return [earlier.chain == Message.chain, earlier.number < Message.number, _still_to_go(earlier)]
+
+
+def _still_to_go(of: type[Message]) -> ColumnElement[bool]:
     return or_(
-        Message.state.in_([State.QUEUED, State.SENDING, State.DEFERRED]),
-        and_(Message.state == State.AMBIGUOUS, Message.lost_answers <= AMBIGUOUS_BUDGET),
+        of.state.in_([State.QUEUED, State.SENDING, State.DEFERRED]),
+        and_(of.state == State.AMBIGUOUS, of.lost_answers <= AMBIGUOUS_BUDGET),
     )

@@ -1,22 +1,24 @@
-"""Schema migrations: Alembic, inside the package, without a configuration file of its own."""
+"""Schema migrations: Alembic, inside the package, without a configuration file of its own.
+
+Alembic is imported where something is migrated or compared: a service that starts only asks which revision it finds.
+"""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, make_url
+from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
 
 from conference_orchestrator.kernel.database import Model, prepare
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD = "0002"
 
 # Every module that defines tables: comparing needs all of them, whoever asks.
 TABLES = (
@@ -37,6 +39,8 @@ TABLES = (
 
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the schema of the database to the revision; a folder for an SQLite file is made."""
+    from alembic import command  # noqa: PLC0415  - see above
+
     database = make_url(url).database
     if url.startswith("sqlite") and database:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
@@ -46,12 +50,17 @@ def upgrade(url: str, revision: str = "head") -> None:
 
 def downgrade(url: str, revision: str) -> None:
     """Take the schema back to an earlier revision, `base` being the empty database."""
+    from alembic import command  # noqa: PLC0415  - see above
+
     with _configured(url) as config:
         command.downgrade(config, revision)
 
 
 def differences(url: str) -> list[Any]:
     """What the database's tables lack or have too much, compared with the models; empty when they are equal."""
+    from alembic.autogenerate import compare_metadata  # noqa: PLC0415  - see above
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415  - see above
+
     with _connected(url) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return list(compare_metadata(context, metadata()))
@@ -60,13 +69,9 @@ def differences(url: str) -> list[Any]:
 def is_current(engine: Engine) -> bool:
     """Whether the database has the schema that this code was written for."""
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == head()
-
-
-@lru_cache
-def head() -> str | None:
-    """The newest revision."""
-    return ScriptDirectory(str(Path(__file__).parent)).get_current_head()
+        if not inspect(connection).has_table("alembic_version"):
+            return False
+        return connection.scalars(text("SELECT version_num FROM alembic_version")).all() == [HEAD]
 
 
 def metadata() -> Any:
@@ -89,6 +94,8 @@ def _connected(url: str) -> Iterator[Connection]:
 
 @contextmanager
 def _configured(url: str) -> Iterator[Config]:
+    from alembic.config import Config  # noqa: PLC0415  - see above
+
     with _connected(url) as connection:
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent))

@@ -79,6 +79,8 @@ class Conference(Versioned, Model):
     attempted_at: Mapped[datetime | None]
     attempted_start: Mapped[datetime | None]
     attempted_end: Mapped[datetime | None]
+    # The account that the present meeting was asked to be made with: a move may book another one.
+    attempted_host: Mapped[str | None]
     looks: Mapped[int] = mapped_column(default=0)
     # Passing failures in a row: each waits longer than the one before.
     waits: Mapped[int] = mapped_column(default=0)
@@ -106,7 +108,12 @@ class Conference(Versioned, Model):
     def differs(self) -> bool:
         """Whether the meeting at the provider is not the one that is wanted."""
         wanted = (self.title, self.starts_at, self.ends_at)
-        return wanted != (self.present_title, self.present_start, self.present_end)
+        return wanted != (self.present_title, self.present_start, self.present_end) or self.has_another_host
+
+    @property
+    def has_another_host(self) -> bool:
+        """Whether the meeting stands under another host account than the one that is booked for it now."""
+        return self.meeting_id is not None and self.host != self.attempted_host
 
     def want(self, *, title: str, starts_at: datetime, ends_at: datetime) -> None:
         """Hold it in this window under this title; `ensure` sees to the rest."""
@@ -211,7 +218,12 @@ def unsettled(*, now: datetime) -> list[UUID]:
     """Coming conferences whose meeting is not as wanted, and cancelled ones whose meeting may still exist."""
     elsewhere = and_(
         Conference.state == State.READY,
-        or_(Conference.present_start != Conference.starts_at, Conference.present_end != Conference.ends_at),
+        or_(
+            Conference.present_start != Conference.starts_at,
+            Conference.present_end != Conference.ends_at,
+            Conference.host.is_distinct_from(Conference.attempted_host),
+            Conference.attempted_at.is_not(None),
+        ),
     )
     unmade = Conference.state.in_([State.WANTED, State.PROVISIONING, State.MISSING])
     wanted = and_(Conference.is_wanted, or_(unmade, elsewhere))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, UniqueConstraint, delete, select
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from conference_orchestrator.kernel.database import Identified, Model, Versioned, db
 from conference_orchestrator.kernel.errors import NotFound
@@ -64,21 +64,19 @@ def accounts(provider: str, kind: str, *, lock: bool = False) -> Sequence[HostAc
     return [account for account in found if not account.kinds or kind in account.kinds]
 
 
+def is_pooled(provider: str) -> bool:
+    """Whether the provider has accounts here at all, be they busy, withdrawn or for other kinds."""
+    return db.session.scalar(emails_at(provider).limit(1)) is not None
+
+
 def free_seat(
-    candidates: Sequence[HostAccount], starts_at: datetime, ends_at: datetime, *, but_for: UUID | None = None
+    candidates: Sequence[HostAccount], busy: Sequence[HostBooking], starts_at: datetime, ends_at: datetime
 ) -> tuple[HostAccount, int] | None:
-    """The first account and seat free in the whole interval; a booking of the conference `but_for` does not count."""
-    taken = select(HostBooking.account_id, HostBooking.seat).where(
-        HostBooking.account_id.in_([account.id for account in candidates]),
-        HostBooking.starts_at < ends_at,
-        HostBooking.ends_at > starts_at,
-    )
-    if but_for is not None:
-        taken = taken.where(HostBooking.conference_id != but_for)
-    busy = set(db.session.execute(taken))
+    """The first account and seat that none of the bookings takes within the interval."""
+    taken = {(b.account_id, b.seat) for b in busy if b.starts_at < ends_at and b.ends_at > starts_at}
     for account in candidates:
         for seat in range(1, account.capacity + 1):
-            if (account.id, seat) not in busy:
+            if (account.id, seat) not in taken:
                 return account, seat
     return None
 
@@ -86,13 +84,17 @@ def free_seat(
 def book(conference_id: UUID, provider: str, kind: str, starts_at: datetime, ends_at: datetime) -> HostAccount | None:
     """Take a seat for the conference in place of the one that it had; None, the old one kept, when none is free.
 
-    The account that it had is preferred, because another host means another link.
+    A seat held for that very time stays, also on an account that was withdrawn meanwhile. At another time the account
+    that it had is preferred, because another host means another link.
     """
     candidates = list(accounts(provider, kind, lock=True))
-    old = db.session.scalar(select(HostBooking).where(HostBooking.conference_id == conference_id))
+    held = select(HostBooking).options(joinedload(HostBooking.account))
+    old = db.session.scalar(held.where(HostBooking.conference_id == conference_id))
+    if old is not None and (old.starts_at, old.ends_at) == (starts_at, ends_at):
+        return old.account
     if old is not None:
         candidates.sort(key=lambda account: account.id != old.account_id)
-    found = free_seat(candidates, starts_at, ends_at, but_for=conference_id)
+    found = free_seat(candidates, _busy(candidates, starts_at, ends_at, but_for=conference_id), starts_at, ends_at)
     if found is None:
         return None
     release(conference_id)
@@ -109,24 +111,33 @@ def release(conference_id: UUID) -> None:
     db.session.execute(delete(HostBooking).where(HostBooking.conference_id == conference_id))
 
 
-def next_free(provider: str, kind: str, starts_at: datetime, length: timedelta) -> list[datetime]:
-    """The next starts, by half hours after the one wanted, at which an account is free; at most three within a week."""
+def next_free(provider: str, kind: str, starts_at: datetime, length: timedelta, *, but_for: UUID) -> list[datetime]:
+    """At most three starts within a week, by half hours after the one wanted, at which an account is free.
+
+    The seat that the conference `but_for` has already counts as free: it would give that one back.
+    """
     candidates = accounts(provider, kind)
-    busy = db.session.scalars(
-        select(HostBooking).where(
-            HostBooking.account_id.in_([account.id for account in candidates]),
-            HostBooking.ends_at > starts_at,
-            HostBooking.starts_at < starts_at + LOOK_AHEAD + length,
-        )
-    ).all()
+    busy = _busy(candidates, starts_at, starts_at + LOOK_AHEAD + length, but_for=but_for)
     found: list[datetime] = []
     start = starts_at + STEP
-    while candidates and len(found) < PROPOSALS and start <= starts_at + LOOK_AHEAD:
-        taken = {(b.account_id, b.seat) for b in busy if b.starts_at < start + length and b.ends_at > start}
-        if len(taken) < sum(account.capacity for account in candidates):
+    while len(found) < PROPOSALS and start <= starts_at + LOOK_AHEAD:
+        if free_seat(candidates, busy, start, start + length) is not None:
             found.append(start)
         start += STEP
     return found
+
+
+def _busy(
+    candidates: Sequence[HostAccount], starts_at: datetime, ends_at: datetime, *, but_for: UUID
+) -> Sequence[HostBooking]:
+    """The bookings that reach into the interval, but for the conference's own."""
+    statement = select(HostBooking).where(
+        HostBooking.account_id.in_([account.id for account in candidates]),
+        HostBooking.starts_at < ends_at,
+        HostBooking.ends_at > starts_at,
+        HostBooking.conference_id != but_for,
+    )
+    return db.session.scalars(statement).all()
 
 
 def emails_at(provider: str) -> Select[str]:

@@ -46,7 +46,7 @@ def parse(text: str) -> Rule:
     if len(parts) != len(pairs) or not set(parts) <= {"FREQ", "INTERVAL", "BYDAY"}:
         raise _invalid("only FREQ, INTERVAL and BYDAY are understood, each once; dates stand in starts_on and ends_on")
     interval = parts.get("INTERVAL", "1")
-    if not interval.isdecimal() or not 1 <= int(interval) <= HIGHEST_INTERVAL:
+    if not re.fullmatch("[0-9]{1,2}", interval) or not 1 <= int(interval) <= HIGHEST_INTERVAL:
         raise _invalid(f"INTERVAL is a number from 1 to {HIGHEST_INTERVAL}")
     names = parts.get("BYDAY", "").split(",")
     match parts.get("FREQ"):
@@ -103,7 +103,8 @@ def _months(rule: Rule, starts_on: date, first: date) -> Iterator[date]:
         year, month = divmod(anchor + number * rule.interval, 12)
         if year > date.max.year:
             return
-        yield from sorted(_in_month(rule, year, month + 1))
+        # The fourth Tuesday may be the last one too: a date counts once.
+        yield from sorted(set(_in_month(rule, year, month + 1)))
 
 
 def _in_month(rule: Rule, year: int, month: int) -> Iterator[date]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, Select, case, false, func, select
@@ -20,6 +20,8 @@ from conference_orchestrator.network.expert_groups import ExpertGroup
 from conference_orchestrator.scheduling import checklists
 from conference_orchestrator.scheduling.allocation import Wish
 from conference_orchestrator.scheduling.sessions import Allocation, Slot
+
+T = TypeVar("T")
 
 
 class Urgency(StrEnum):
@@ -232,16 +234,22 @@ def next_waiting_since(group_id: UUID, *, now: datetime) -> datetime:
     return now if latest is None or latest < now else latest + timedelta(microseconds=1)
 
 
-def holding_slots_of(session_id: UUID) -> Sequence[ConsultationRequest]:
+def holding_slots_of(session_id: UUID, *, lock: bool = False) -> Sequence[ConsultationRequest]:
     """The requests that hold a slot of the session, in the order of the slots."""
-    statement = (
-        complete()
-        .join(Allocation, Allocation.request_id == ConsultationRequest.id)
+    if lock:
+        rows = _holding(select(ConsultationRequest.id), session_id).order_by(ConsultationRequest.id)
+        db.session.execute(rows.with_for_update(of=ConsultationRequest))
+    # Asked again once the locks are held: one that was withdrawn while we waited holds nothing any more.
+    statement = _holding(complete(), session_id).order_by(Slot.number)
+    return db.session.scalars(statement.execution_options(populate_existing=lock)).all()
+
+
+def _holding(of: Select[T], session_id: UUID) -> Select[T]:
+    return (
+        of.join(Allocation, Allocation.request_id == ConsultationRequest.id)
         .join(Slot, Slot.id == Allocation.slot_id)
         .where(Slot.session_id == session_id, Allocation.released_at.is_(None))
-        .order_by(Slot.number)
     )
-    return db.session.scalars(statement).all()
 
 
 def complete() -> Select[ConsultationRequest]:

@@ -70,8 +70,8 @@ class Series(Versioned, Model):
         today = times.wall(now, self.time_zone).date()
         if not SHORTEST <= self.length <= LONGEST:
             raise Invalid({"slot_minutes": "A session lasts from 10 minutes to 23 hours 59 minutes."})
-        if abs(self.starts_on - today) > FARTHEST:
-            raise Invalid({"starts_on": "A series starts at most 18 months from today, in either direction."})
+        if self.starts_on - today > FARTHEST:
+            raise Invalid({"starts_on": "A series starts at most 18 months from today."})
         if self.ends_on is not None:
             if self.ends_on < max(self.starts_on, today):
                 raise Invalid({"ends_on": "The series would be over already."})
@@ -80,7 +80,7 @@ class Series(Versioned, Model):
                 starts_on=self.starts_on,
                 start_time=self.start_time,
                 time_zone=self.time_zone,
-                from_on=self.starts_on,
+                from_on=max(self.starts_on, today),
                 until_on=self.ends_on,
             )
         self._must_exist_on_the_wall(today)
@@ -96,9 +96,12 @@ class Series(Versioned, Model):
                 raise Invalid({"start_time": said})
 
 
-def get(series_id: UUID) -> Series:
+def get(series_id: UUID, *, lock: bool = False) -> Series:
     """The series with that id, or NotFound; whose it is, the caller checks by its group."""
-    found = db.session.get(Series, series_id)
+    statement = select(Series).where(Series.id == series_id)
+    if lock:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    found = db.session.scalar(statement)
     if found is None:
         raise NotFound("There is no such series.")
     return found
@@ -110,6 +113,6 @@ def of_group(group_id: UUID) -> Sequence[Series]:
     return db.session.scalars(statement.order_by(Series.starts_on, Series.id)).all()
 
 
-def open_series() -> Sequence[Series]:
+def open_series() -> Sequence[UUID]:
     """Every series that may still yield sessions."""
-    return db.session.scalars(select(Series).where(Series.closed_at.is_(None)).order_by(Series.id)).all()
+    return db.session.scalars(select(Series.id).where(Series.closed_at.is_(None)).order_by(Series.id)).all()

@@ -48,7 +48,7 @@ def check(solution: str | None, *, field: str = "altcha") -> None:
         raise Invalid({field: said})
     solved = altcha.Payload.from_base64(solution).challenge.parameters
     digest = hashlib.sha256(f"{solved.nonce}:{solved.salt}".encode()).hexdigest()
-    if not bookkeeping.spend(digest, expires_at=datetime.fromtimestamp(solved.expires_at, UTC)):
+    if not bookkeeping.spend(digest, expires_at=datetime.fromtimestamp(solved.expires_at or 0, UTC)):
         raise Invalid({field: "The solution was used before; get a new challenge."})
 
 

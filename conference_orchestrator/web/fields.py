@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Any, cast
@@ -35,7 +34,7 @@ class _Word(plain.String):
 
     reader: Reader
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_more: Any) -> Any:
+    def _deserialize(self, value: Any, *_where: Any, **_more: Any) -> Any:
         return read(self.reader, value)
 
 
@@ -54,7 +53,7 @@ class Text(_Word):
         super().__init__(metadata={"minLength": 1, "maxLength": most}, **more)
         self.most = most
 
-    def reader(self, value: Any) -> str:  # type: ignore[override]
+    def reader(self, value: Any) -> str:
         """The text; Wrong when it is empty, too long, or holds invisible characters."""
         text: str = readers.text(self.most)(value)
         lines = value.replace("\r\n", "\n").replace("\t", " ").replace("=?", "").split("\n")
@@ -132,31 +131,31 @@ class Count(plain.Integer):
         super().__init__(metadata={"minimum": least, "maximum": most}, **more)
         self.reader = readers.count(least, most)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_more: Any) -> int:
+    def _deserialize(self, value: Any, *_where: Any, **_more: Any) -> int:
         return cast("int", read(self.reader, value))
 
 
 class Number(plain.Float):
     """A number that is not negative."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_more: Any) -> float:
+    def _deserialize(self, value: Any, *_where: Any, **_more: Any) -> float:
         return cast("float", read(readers.number, value))
 
 
 class Flag(plain.Boolean):
     """True or false."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_more: Any) -> bool:
+    def _deserialize(self, value: Any, *_where: Any, **_more: Any) -> bool:
         return cast("bool", read(readers.flag, value))
 
 
 class Instant(plain.DateTime):
     """An instant: in with any offset (a naive time is refused), out as RFC 3339 in UTC with `Z`."""
 
-    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **_more: Any) -> str | None:
+    def _serialize(self, value: datetime | None, *_where: Any, **_more: Any) -> str | None:
         return None if value is None else rfc3339(value)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_more: Any) -> datetime:
+    def _deserialize(self, value: Any, *_where: Any, **_more: Any) -> datetime:
         if not isinstance(value, str):
             raise ValidationError("Must be a time such as 2026-01-01T00:00:00Z.")
         at = read(readers.instant, value)
@@ -170,17 +169,17 @@ class Instant(plain.DateTime):
 class Day(plain.Date):
     """A date without a time."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_more: Any) -> date:
+    def _deserialize(self, value: Any, *_where: Any, **_more: Any) -> date:
         return _within_reach(read(readers.day, value))
 
 
-class WallTime(plain.String):
+class WallTime(plain.Time):
     """A time of day as the clock on the wall shows it, written 11:00."""
 
-    def _serialize(self, value: time | None, attr: str | None, obj: Any, **_more: Any) -> str | None:
-        return None if value is None else value.strftime("%H:%M")
+    def _serialize(self, value: time | None, *_where: Any, **_more: Any) -> str | None:
+        return None if value is None else f"{value:%H:%M}"
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_more: Any) -> Any:
+    def _deserialize(self, value: Any, *_where: Any, **_more: Any) -> Any:
         return read(readers.wall_time, value)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
 import re
 import time
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from copy import deepcopy
 from functools import wraps
 from typing import Any
 
+from cryptography.fernet import Fernet
 from flask import Response, current_app, request
 
 from conference_orchestrator.flows import bookkeeping
@@ -87,9 +90,7 @@ def _done(claim: Claim, work: Callable[[], Response]) -> Response:
         bookkeeping.give_back(claim)
         raise
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-    bookkeeping.keep(
-        claim, Answer(status=response.status_code, body=response.get_data(as_text=True), headers=headers)
-    )
+    bookkeeping.keep(claim, Answer(status=response.status_code, body=response.get_data(as_text=True), headers=headers))
     return response
 
 

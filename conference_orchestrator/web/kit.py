@@ -7,7 +7,8 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any, NoReturn
+from http import HTTPStatus
+from typing import Any, NoReturn, TypeVar, cast
 from urllib.parse import urlencode
 
 import flask_smorest
@@ -21,6 +22,8 @@ from conference_orchestrator.web.problems import PreconditionMissing, Unreadable
 
 Json = dict[str, Any]
 View = Callable[..., Any]
+V = TypeVar("V", bound=View)
+T = TypeVar("T")
 LONGEST_CURSOR = 1000
 
 
@@ -38,8 +41,6 @@ class Nothing(Form):
 class _Parser(flaskparser.FlaskParser):
     """Reads bodies and queries; every mistake becomes one of our errors."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION = {**flaskparser.FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": RAISE}  # noqa: RUF012  - as declared above it
-
     def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002  - given by the library
         """The body as JSON; no body at all is one without fields."""
         body = req.get_data(cache=True)
@@ -54,7 +55,7 @@ class _Parser(flaskparser.FlaskParser):
         except ValueError as error:
             raise Unreadable(f"The body is not valid JSON: {error}") from error
 
-    def handle_error(self, error: ValidationError, *_args: Any, **_more: Any) -> NoReturn:  # type: ignore[override]
+    def handle_error(self, error: ValidationError, *_args: Any, **_more: Any) -> NoReturn:
         """Tell what is wrong by the dotted names of the fields."""
         said = error.messages
         places = said.values() if isinstance(said, Mapping) else [said]
@@ -62,7 +63,7 @@ class _Parser(flaskparser.FlaskParser):
 
 
 def flat(messages: Any, *, below: str = "") -> dict[str, list[str]]:
-    """marshmallow's tree of messages as dotted names: {"quorum": {"minimum": [...]}} is "quorum.minimum"."""
+    """Marshmallow's tree of messages as dotted names: {"quorum": {"minimum": [...]}} is "quorum.minimum"."""
     if not isinstance(messages, Mapping):
         words = messages if isinstance(messages, list) else [messages]
         return {below or "body": [str(word) for word in words]}
@@ -79,10 +80,23 @@ def flat(messages: Any, *, below: str = "") -> dict[str, list[str]]:
 class Resource(flask_smorest.Blueprint):  # type: ignore[misc]
     """One resource of the API under /api/v1: its routes, its arguments, its answers with their ETag."""
 
-    ARGUMENTS_PARSER = _Parser()
+    ARGUMENTS_PARSER = _Parser(unknown=RAISE)
 
     def __init__(self, name: str, description: str) -> None:
         super().__init__(name, name, url_prefix="/api/v1", description=description)
+
+    def get(self, rule: str) -> Callable[[V], V]:
+        """Answer GET at the path with the view; the three below do the same for their methods."""
+        return cast("Callable[[V], V]", super().get(rule))
+
+    def post(self, rule: str) -> Callable[[V], V]:
+        return cast("Callable[[V], V]", super().post(rule))
+
+    def patch(self, rule: str) -> Callable[[V], V]:
+        return cast("Callable[[V], V]", super().patch(rule))
+
+    def delete(self, rule: str) -> Callable[[V], V]:
+        return cast("Callable[[V], V]", super().delete(rule))
 
     def arguments(self, schema: Any, *, location: str = "json", **more: Any) -> Callable[[View], View]:
         """Read the body (or the query) and hand it to the view as its first argument, a dictionary."""
@@ -113,19 +127,22 @@ class Resource(flask_smorest.Blueprint):  # type: ignore[misc]
         return self.response(204, description=description)
 
 
-def versioned(thing: Any, of: Any = None) -> Any:
-    """The thing to answer with, its version kept for the ETag; `of` names what has the version if the thing does not."""
-    g.version = (of or thing).version
+def versioned(thing: T, of: Any = None) -> T:
+    """The thing to answer with, its version kept for the ETag; `of` is what has the version if the thing has none."""
+    versioned_one: Any = thing if of is None else of
+    g.version = versioned_one.version
     return thing
 
 
 def tagged(response: Response) -> Response:
     """Give the answer about a single thing its ETag: the version, and a digest of what this asker sees of it."""
     version = g.pop("version", None)
-    if version is None or response.status_code >= 300:
+    if version is None or response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
         return response
     response.set_etag(f"{version}-{hashlib.sha256(response.get_data()).hexdigest()[:16]}")
-    return response.make_conditional(request) if request.method in {"GET", "HEAD"} else response
+    if request.method in {"GET", "HEAD"}:
+        response.make_conditional(request)
+    return response
 
 
 def expected(*, required: bool = False) -> int | None:

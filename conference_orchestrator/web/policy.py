@@ -10,13 +10,16 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from flask import Flask, g, request
+from flask import Flask, request
 
 from conference_orchestrator.kernel import ports
 from conference_orchestrator.kernel.errors import NotPermitted
 from conference_orchestrator.kernel.principal import ANONYMOUS, Principal, Role
 from conference_orchestrator.network import tokens
 from conference_orchestrator.web.problems import Unauthorized
+
+# The request keeps it, not `g`: requests of a test client may share one application context.
+KEPT = "conference_orchestrator.principal"
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -101,10 +104,15 @@ def principal() -> Principal:
     Unauthorized for a token that is unknown, expired or revoked, also where nobody needs one: who sends it believes
     that it counts.
     """
-    if "principal" not in g:
-        g.principal = _principal()
-    by: Principal = g.principal
+    if KEPT not in request.environ:
+        request.environ[KEPT] = _principal()
+    by: Principal = request.environ[KEPT]
     return by
+
+
+def principal_so_far() -> Principal | None:
+    """Who asks, if that was read already: for the log, which must not read it anew."""
+    return request.environ.get(KEPT)
 
 
 def _principal() -> Principal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -112,11 +113,11 @@ def _refused(error: OrchestratorError) -> Response:
 
 
 def _http(error: HTTPException) -> Response:
-    if error.code is None or error.code < 400:  # a redirect is an answer, not a problem
+    if error.code is None or error.code < HTTPStatus.BAD_REQUEST:  # a redirect is an answer, not a problem
         return error.get_response(request.environ)  # type: ignore[return-value]
     name = str(error.name)
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
-    if error.code >= 500:
+    if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return answer(
             "internal", "Something went wrong on our side", error.code, detail="It was logged.", headers=headers
         )

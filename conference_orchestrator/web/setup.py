@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 
 import structlog
 from flask import Flask, Response, g, request
@@ -45,14 +46,14 @@ def _guarded(response: Response) -> Response:
     response.headers.setdefault("Referrer-Policy", "no-referrer")
     if response.mimetype != "text/html":
         response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-    if request.path.startswith("/api/") or response.status_code >= 400:
+    if request.path.startswith("/api/") or response.status_code >= HTTPStatus.BAD_REQUEST:
         response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 
 def _logged(response: Response) -> Response:
     """One line per request. The rule instead of the path: paths and queries hold personal links and names."""
-    by = g.get("principal")
+    by = policy.principal_so_far()
     log.info(
         "request",
         method=request.method,

@@ -36,3 +36,13 @@ def test_migrations_can_be_undone_and_done_again(database_url):
     migrations.upgrade(database_url)
     assert tables(database_url) == made
     assert migrations.differences(database_url) == []
+
+
+def test_the_service_knows_which_schema_it_needs(database_url):
+    engine = create_engine(database_url)
+    assert not migrations.is_current(engine)
+    migrations.upgrade(database_url)
+    assert migrations.is_current(engine), "HEAD names the newest migration"
+    migrations.downgrade(database_url, "0001")
+    assert not migrations.is_current(engine)
+    engine.dispose()

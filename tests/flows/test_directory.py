@@ -159,7 +159,10 @@ class TestGroups:
 
     def test_a_changed_check_list_is_a_new_version_and_keeps_the_items_that_stay(self, group: ExpertGroup) -> None:
         old = {item.code: item.id for item in group.checklist}
-        wanted = [CHECKLIST[1] | {"label": "How many images"}, {"code": "biopsied-on", "label": "Date of biopsy", "kind": "date"}]
+        wanted = [
+            CHECKLIST[1] | {"label": "How many images"},
+            {"code": "biopsied-on", "label": "Date of biopsy", "kind": "date"},
+        ]
         changed = directory.change_group(group.id, {"checklist": wanted}, by=coordinator(group), expected=1)
 
         assert changed.version == 2

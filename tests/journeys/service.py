@@ -18,7 +18,7 @@ import requests
 ROOT = Path(__file__).parents[2]
 WAIT_SECONDS = 60
 # Starts the command line; tests of crashes put another program in its place.
-PROGRAM = [sys.executable, "-m", "conference_orchestrator.cli"]
+PROGRAM = [sys.executable, "-m", "conference_orchestrator"]
 
 
 def free_port() -> int:

@@ -579,6 +579,7 @@ def upgrade() -> None:
         sa.Column("attempted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempted_start", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempted_end", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempted_host", sa.String(), nullable=True),
         sa.Column("looks", sa.Integer(), nullable=False),
         sa.Column("waits", sa.Integer(), nullable=False),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),

@@ -1,1 +1,33 @@
-"""The JSON API: one module per resource, its routes and schemas side by side."""
+"""The API under /api/v1: one module per resource, its routes and schemas side by side."""
+
+from conference_orchestrator.web.api.clinicians import clinicians_api
+from conference_orchestrator.web.api.conferences import conferences_api
+from conference_orchestrator.web.api.deliveries import deliveries_api
+from conference_orchestrator.web.api.groups import groups_api
+from conference_orchestrator.web.api.hospitals import hospitals_api
+from conference_orchestrator.web.api.hosts import hosts_api
+from conference_orchestrator.web.api.networks import networks_api
+from conference_orchestrator.web.api.notices import notices_api
+from conference_orchestrator.web.api.registrations import registrations_api
+from conference_orchestrator.web.api.requests import requests_api
+from conference_orchestrator.web.api.series import series_api
+from conference_orchestrator.web.api.sessions import sessions_api
+from conference_orchestrator.web.api.tokens import tokens_api
+from conference_orchestrator.web.api.webinars import webinars_api
+
+RESOURCES = (
+    networks_api,
+    hospitals_api,
+    registrations_api,
+    clinicians_api,
+    notices_api,
+    groups_api,
+    series_api,
+    sessions_api,
+    requests_api,
+    webinars_api,
+    conferences_api,
+    deliveries_api,
+    hosts_api,
+    tokens_api,
+)

@@ -54,10 +54,6 @@ class _Api(flask_smorest.Api):  # type: ignore[misc]
     def _register_error_handlers(self) -> None:
         """Errors are told by `web/problems.py`, the one place."""
 
-    def _register_responses(self) -> None:
-        super()._register_responses()
-        self.spec.components.schema("Problem", schema=ProblemSchema)
-
 
 def register(app: Flask) -> None:
     """Add all resources, the description of them, and the page that shows it."""

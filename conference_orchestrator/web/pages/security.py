@@ -56,16 +56,10 @@ def _ask_for_the_token() -> None:
         ) from error
 
 
-@pages.after_request
-def _kept_by_nobody(response: Response) -> Response:
-    """Pages carry personal links and tokens of forms: no cache keeps them. The files beside them may be kept."""
-    if response.mimetype == "text/html":
-        response.headers["Cache-Control"] = "no-store"
-    return response
-
-
 def _guarded(response: Response) -> Response:
     if response.mimetype == "text/html":
+        # Pages carry personal links and the tokens of forms: no cache keeps them. The files beside them it may.
+        response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         response.headers.setdefault("Referrer-Policy", "no-referrer")
     return response

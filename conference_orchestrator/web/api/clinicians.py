@@ -1,0 +1,192 @@
+"""/clinicians and /participants: the people of a network, each shown as the asker may know them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Response, current_app, request
+from marshmallow import Schema, fields
+from werkzeug.exceptions import NotAcceptable
+
+from conference_orchestrator.flows import access, directory, joining
+from conference_orchestrator.flows.access import Known
+from conference_orchestrator.kernel.errors import Invalid
+from conference_orchestrator.kernel.principal import Role
+from conference_orchestrator.network import clinicians, expert_groups
+from conference_orchestrator.network.clinicians import Clinician
+from conference_orchestrator.web.api import sheets
+from conference_orchestrator.web.api.people import PersonEntry
+from conference_orchestrator.web.fields import OneLine, Reference
+from conference_orchestrator.web.idempotency import once
+from conference_orchestrator.web.kit import (
+    Form,
+    Json,
+    Paged,
+    Resource,
+    expected,
+    items,
+    listing,
+    paging,
+    versioned,
+    whole,
+)
+from conference_orchestrator.web.policy import allow, principal
+
+clinicians_api = Resource("clinicians", "Healthcare professionals, shown as the asker may know them.")
+
+FULL = ("profession", "specialties", "language", "time_zone", "share", "state")
+
+
+class ClinicianEntry(PersonEntry):
+    """Somebody to be entered by the helpdesk, active at once."""
+
+    network = Reference(required=True)
+    privacy_version = OneLine(100, allow_none=True)
+
+
+class ClinicianSchema(Schema):
+    """A clinician. What the asker may not know is null."""
+
+    id = fields.UUID()
+    given_name = fields.String()
+    family_name = fields.String()
+    email = fields.String(allow_none=True)
+    phone = fields.String(allow_none=True)
+    hospital = fields.UUID(allow_none=True)
+    hospital_code = fields.String(allow_none=True)
+    hospital_name = fields.String()
+    country = fields.String()
+    networks = fields.List(fields.UUID())
+    profession = fields.String(allow_none=True)
+    specialties = fields.List(fields.String(), allow_none=True)
+    language = fields.String(allow_none=True)
+    time_zone = fields.String(allow_none=True)
+    share = fields.List(fields.String(), allow_none=True)
+    state = fields.String(allow_none=True)
+
+
+class ClinicianQuery(Paged):
+    """Which clinicians; `q` looks into names."""
+
+    network = Reference()
+    group = Reference()
+    q = OneLine(100)
+
+
+class ParticipantSchema(Schema):
+    """One line of the participant list."""
+
+    clinician = fields.UUID()
+    country = fields.String()
+    hospital = fields.String()
+    name = fields.String()
+    email = fields.String(allow_none=True)
+    phone = fields.String(allow_none=True)
+
+
+class ParticipantQuery(Form):
+    """Of which network."""
+
+    network = Reference(required=True)
+
+
+@clinicians_api.get("/clinicians")
+@allow("clinician.read")
+@clinicians_api.query(ClinicianQuery)
+@clinicians_api.response(200, listing(ClinicianSchema))
+def listed(query: Json) -> Json:
+    """List the active clinicians, by name; those of a group are its present members."""
+    by = principal()
+    if "q" in query and by.role == Role.AUDITOR:
+        raise Invalid({"q": "An auditor sees masked names and cannot search by them."})
+    network = directory.find_network(query["network"], by=by) if "network" in query else None
+    group = expert_groups.find(query["group"], visible_to=by) if "group" in query else None
+    known = access.knowledge_of(by)
+    if group is not None:
+        members = [member.clinician for member in expert_groups.members(group.id)]
+        found = clinicians.by_ids(member.id for member in members)
+        return whole([shown(found[member.id], known(member)) for member in members if member.id in found])
+    page = clinicians.listed(paging(query), visible_to=by, network_id=network.id if network else None, q=query.get("q"))
+    return items(page, lambda person: shown(person, known(person)))
+
+
+@clinicians_api.post("/clinicians")
+@allow("clinician.enter")
+@once
+@clinicians_api.arguments(ClinicianEntry)
+@clinicians_api.response(201, ClinicianSchema)
+def enter(entered: Json) -> Json:
+    """Enter somebody directly, active at once."""
+    return _answer(joining.enter(entered, by=principal()))
+
+
+@clinicians_api.get("/clinicians/<uuid:clinician_id>")
+@allow("clinician.read")
+@clinicians_api.response(200, ClinicianSchema)
+def one(clinician_id: UUID) -> Json:
+    """Read one clinician's record."""
+    return _answer(clinicians.get(clinician_id, visible_to=principal()))
+
+
+@clinicians_api.patch("/clinicians/<uuid:clinician_id>")
+@allow("clinician.change")
+@clinicians_api.arguments(PersonEntry(partial=True))
+@clinicians_api.response(200, ClinicianSchema)
+def change(changes: Json, clinician_id: UUID) -> Json:
+    """Change the fields that are named: the helpdesk anybody's, everybody the own."""
+    version = expected(required=True)
+    return _answer(joining.change(clinician_id, changes, by=principal(), expected=version))
+
+
+@clinicians_api.get("/participants")
+@allow("participants.read")
+@clinicians_api.query(ParticipantQuery)
+@clinicians_api.response(200, listing(ParticipantSchema), description="Also as CSV and XLSX, by Accept.")
+def participants(query: Json) -> Json | Response:
+    """Read the participant list of a network; as CSV or XLSX when Accept asks for it."""
+    lines = [_line(person, known) for person, known in access.participants(query["network"], by=principal())]
+    accepted = request.accept_mimetypes
+    media = accepted.best_match(["application/json", *sheets.WRITERS]) if accepted else "application/json"
+    if media is None:
+        raise NotAcceptable("The list can be had as JSON, CSV or XLSX.")
+    if media == "application/json":
+        return whole(lines)
+    columns = ("country", "hospital", "name", "email", "phone")
+    body, name = sheets.WRITERS[media](columns, lines), f"participants.{sheets.ENDINGS[media]}"
+    return current_app.response_class(
+        body, mimetype=media, headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
+
+
+def shown(person: Clinician, known: Known) -> Json:
+    """The record with what the asker may know of it."""
+    full: dict[str, Any] = {name: getattr(person, name) if known.is_full else None for name in FULL}
+    return {
+        "id": person.id,
+        "given_name": known.given_name,
+        "family_name": known.family_name,
+        "email": known.email,
+        "phone": known.phone,
+        "hospital": person.hospital_id,
+        "hospital_code": person.hospital.code if person.hospital else None,
+        "hospital_name": person.hospital_name,
+        "country": person.country,
+        "networks": sorted((place.network_id for place in person.networks), key=str),
+        **full,
+    }
+
+
+def _answer(person: Clinician) -> Json:
+    return versioned(shown(person, access.knowledge_of(principal())(person)), person)
+
+
+def _line(person: Clinician, known: Known) -> Json:
+    return {
+        "clinician": person.id,
+        "country": person.country,
+        "hospital": person.hospital_name,
+        "name": known.name,
+        "email": known.email,
+        "phone": known.phone,
+    }

@@ -1,0 +1,97 @@
+"""/notices: privacy statement, factsheet, instructions and the like, in versions and languages."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from marshmallow import Schema, fields
+
+from conference_orchestrator.flows import directory
+from conference_orchestrator.kernel import ports
+from conference_orchestrator.kernel.principal import Principal, Role
+from conference_orchestrator.network import expert_groups, networks, notices
+from conference_orchestrator.network.notices import Kind, Notice
+from conference_orchestrator.web.fields import Choice, Instant, Language, Link, OneLine, Reference, Text
+from conference_orchestrator.web.idempotency import once
+from conference_orchestrator.web.kit import Form, Json, Resource, listing, versioned, whole
+from conference_orchestrator.web.policy import allow, principal
+
+notices_api = Resource("notices", "Privacy statement, factsheet, instructions, in versions and languages.")
+
+# Notices are public, also those of a group: their filter finds any group.
+_ANY = Principal(role=Role.SYSTEM)
+
+
+class NoticeEntry(Form):
+    """A notice to be published: either a body or a link."""
+
+    network = Reference(allow_none=True)
+    group = Reference(allow_none=True)
+    kind = Choice(Kind, required=True)
+    language = Language(required=True)
+    version = OneLine(100, required=True)
+    valid_from = Instant(required=True)
+    title = OneLine(required=True)
+    body = Text(100_000, allow_none=True)
+    link = Link(allow_none=True)
+
+
+class NoticeSchema(Schema):
+    """A notice in one language and version."""
+
+    id = fields.UUID()
+    network = fields.UUID(attribute="network_id", allow_none=True)
+    group = fields.UUID(attribute="group_id", allow_none=True)
+    kind = fields.String()
+    language = fields.String()
+    version = fields.String(attribute="notice_version")
+    valid_from = Instant()
+    title = fields.String()
+    body = fields.String(allow_none=True)
+    link = fields.String(allow_none=True)
+    sha256 = fields.String()
+
+
+class NoticeQuery(Form):
+    """Which notices."""
+
+    kind = Choice(Kind)
+    language = Language()
+    network = Reference()
+    group = Reference()
+
+
+@notices_api.get("/notices")
+@allow("notice.read")
+@notices_api.query(NoticeQuery)
+@notices_api.response(200, listing(NoticeSchema))
+def listed(query: Json) -> Json:
+    """List the notices in force: of each kind, place and language the latest."""
+    network = networks.find(query.pop("network")) if "network" in query else None
+    group = expert_groups.find(query.pop("group"), visible_to=_ANY) if "group" in query else None
+    return whole(
+        notices.valid(
+            at=ports.clock().now(),
+            network_id=network.id if network else None,
+            group_id=group.id if group else None,
+            **query,
+        )
+    )
+
+
+@notices_api.post("/notices")
+@allow("notice.publish")
+@once
+@notices_api.arguments(NoticeEntry)
+@notices_api.response(201, NoticeSchema)
+def publish(entered: Json) -> Notice:
+    """Publish a notice; a changed text is a new version."""
+    return versioned(directory.publish_notice(entered, by=principal()))
+
+
+@notices_api.get("/notices/<uuid:notice_id>")
+@allow("notice.read")
+@notices_api.response(200, NoticeSchema)
+def one(notice_id: UUID) -> Notice:
+    """Read one notice."""
+    return versioned(notices.get(notice_id))

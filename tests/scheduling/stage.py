@@ -1,0 +1,254 @@
+"""A network with an expert group that meets on Tuesdays at 11.00 in Berlin, two hospitals, and people who ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from conference_orchestrator.flows import directory, hosting, panels, rounds
+from conference_orchestrator.flows.panels import RequestView
+from conference_orchestrator.kernel.database import db
+from conference_orchestrator.kernel.principal import Principal, Role
+from conference_orchestrator.kernel.transaction import transaction
+from conference_orchestrator.ledger import invitations
+from conference_orchestrator.ledger.invitations import Content
+from conference_orchestrator.network.clinicians import Clinician, ClinicianNetwork
+from conference_orchestrator.network.expert_groups import ExpertGroup
+from conference_orchestrator.network.hospitals import Hospital
+from conference_orchestrator.network.networks import Network
+from conference_orchestrator.providers.base import Capabilities
+from conference_orchestrator.providers.mock import CAPABILITIES, MockProvider
+from conference_orchestrator.scheduling.sessions import Session, Slot
+from tests.house import HELPDESK, House
+
+TUESDAY = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)  # The round's next start: 11.00 in Berlin.
+WEEK = timedelta(weeks=1)
+CHECKLIST = [
+    {"code": "report", "label": "Pathology report", "kind": "flag", "required": True},
+    {"code": "images", "label": "Number of images", "kind": "count", "required": True},
+    {"code": "acquired", "label": "Date of acquisition", "kind": "date", "required": False},
+]
+ROUND = {
+    "rule": "FREQ=WEEKLY;BYDAY=TU",
+    "starts_on": date(2026, 9, 1),
+    "start_time": time(11),
+    "time_zone": "Europe/Berlin",
+    "slots": 2,
+    "slot_minutes": 20,
+}
+
+
+class ProviderWithHosts(MockProvider):
+    """One that, like Webex, needs a host account for each meeting."""
+
+    def capabilities(self) -> Capabilities:
+        return replace(CAPABILITIES, needs_host=True)
+
+
+@dataclass
+class Stage:
+    """What a test of the schedule holds in its hands."""
+
+    house: House
+    network: Network
+    group: ExpertGroup
+    hospitals: dict[str, Hospital]
+    people: dict[str, Clinician]
+
+    @property
+    def coordinator(self) -> Principal:
+        return Principal(role=Role.COORDINATOR, group_id=self.group.id)
+
+    def centre(self, hospital: str) -> Principal:
+        return Principal(role=Role.REFERENCE_CENTRE, hospital_id=self.hospitals[hospital].id)
+
+    def clinician(self, name: str) -> Principal:
+        return Principal(role=Role.CLINICIAN, clinician_id=self.people[name].id)
+
+    def meet(self, **changes: Any) -> UUID:
+        """Give the group its round."""
+        return rounds.define_series(self.group.id, ROUND | changes, by=HELPDESK).id
+
+    def entered(self, **changes: Any) -> dict[str, Any]:
+        """What a requester types in, complete."""
+        return {
+            "group": "brain",
+            "case_reference": "CPMS-1",
+            "question": "Is surgery an option?",
+            "urgency": "routine",
+            "consent_confirmed": True,
+            "checklist": {"report": True, "images": 120},
+            "requester": self.people["rui"].id,
+        } | changes
+
+    def submitted(self, **changes: Any) -> UUID:
+        return panels.submit(self.entered(**changes), by=HELPDESK).request.id
+
+    def accepted(self, **changes: Any) -> UUID:
+        return panels.triage(self.submitted(**changes), "accept", by=HELPDESK).request.id
+
+    def allocated(self, **changes: Any) -> UUID:
+        allocated = panels.allocate(self.accepted(**changes), by=HELPDESK)
+        assert allocated.request.state == "allocated"
+        return allocated.request.id
+
+    def in_state(self, state: str) -> UUID:
+        """A request brought to the state by the steps that lead there."""
+        match state:
+            case "draft":
+                return self.submitted(checklist={})
+            case "submitted":
+                return self.submitted()
+            case "returned":
+                return panels.triage(self.submitted(), "return", "Images are missing.", by=HELPDESK).request.id
+            case "declined":
+                return panels.triage(self.submitted(), "decline", "Not our disease.", by=HELPDESK).request.id
+            case "accepted":
+                return self.accepted()
+            case "allocated":
+                return self.allocated()
+            case "waiting":
+                return self.waiting()
+            case "discussed":
+                request_id = self.allocated()
+                self.house.clock.move_on(timedelta(days=2))
+                rounds.close_past()
+                return request_id
+            case "closed":
+                request_id = self.in_state("discussed")
+                return panels.advised(request_id, date(2026, 11, 24), by=HELPDESK).request.id
+            case "withdrawn":
+                return panels.withdraw(self.submitted(), by=HELPDESK).request.id
+        raise ValueError(state)
+
+    def waiting(self, **changes: Any) -> UUID:
+        """A request that may be discussed on a day without a round only."""
+        impossible = {"earliest_on": date(2026, 11, 25), "latest_on": date(2026, 11, 26)}
+        waiting = panels.allocate(self.accepted(**impossible, **changes), by=HELPDESK)
+        assert waiting.request.state == "waiting"
+        return waiting.request.id
+
+    def request(self, request_id: UUID) -> RequestView:
+        return panels.view(request_id, by=HELPDESK)
+
+    def sessions(self) -> list[Session]:
+        return list(db.session.scalars(select(Session).order_by(Session.starts_at, Session.id)))
+
+    def first(self) -> Session:
+        return self.sessions()[0]
+
+    def slots(self, session_id: UUID) -> list[Slot]:
+        return list(db.session.scalars(select(Slot).where(Slot.session_id == session_id).order_by(Slot.number)))
+
+    def hold(self, uid: str, *names: str) -> None:
+        """Let the people hold a calendar object of that UID, as after their invitations."""
+        content = Content(starts_at=TUESDAY, ends_at=TUESDAY + timedelta(minutes=40), join_url="https://join.example/1")
+        people = {self.people[name].id: "expert" for name in names}
+        conference_id = rounds.session(self.first().id, by=HELPDESK).session.conference
+        assert conference_id is not None
+        with transaction() as tx:
+            invitations.issue(uid, content, people, conference_id=conference_id.id, at=tx.now)
+
+    def tasks(self) -> list[str]:
+        """The kinds of the tasks so far, each followed by what it is about; then they are forgotten."""
+        found = [task.kind for task in self.house.queue.tasks]
+        self.house.queue.tasks.clear()
+        return found
+
+    def provide(self, provider: MockProvider) -> None:
+        """Have meetings made by this one."""
+        hosting.provider_named.fill(self.house.app, lambda _: provider)
+
+
+@pytest.fixture
+def stage(house: House) -> Stage:
+    network = directory.add_network({"code": "paedcan", "name": "ERN PaedCan"}, by=HELPDESK)
+    hospitals = {code: _hospital(code, zone) for code, zone in (("porto", "Europe/Lisbon"), ("graz", "Europe/Vienna"))}
+    group = _group("brain", "Brain Tumour")
+    people = {
+        name: _person(name, hospitals[where], network)
+        for name, where in (
+            ("rui", "porto"),
+            ("inês", "porto"),
+            ("jörg", "graz"),
+            ("zoé", "graz"),
+            ("łucja", "graz"),
+        )
+    }
+    for name, role, discipline in (
+        ("zoé", "lead", "neurosurgery"),
+        ("łucja", "expert", "radiotherapy"),
+        ("jörg", "coordinator", None),
+    ):
+        member = {"clinician": str(people[name].id), "role": role, "discipline": discipline}
+        directory.add_member(group.id, member, by=HELPDESK)
+    made = Stage(house, network, group, hospitals, people)
+    made.provide(MockProvider())
+    house.queue.tasks.clear()
+    return made
+
+
+@pytest.fixture
+def round_of_tuesdays(stage: Stage) -> Stage:
+    """The stage with the round of the group."""
+    stage.meet()
+    return stage
+
+
+@pytest.fixture
+def other_group(stage: Stage) -> ExpertGroup:
+    """Another group of the network, with a round of its own."""
+    group = _group("ewing", "Ewing")
+    rounds.define_series(group.id, ROUND, by=HELPDESK)
+    return group
+
+
+def _hospital(code: str, zone: str) -> Hospital:
+    entered = {
+        "code": code,
+        "name": f"Hospital of {code}",
+        "city": code,
+        "country": "PT",
+        "time_zone": zone,
+        "is_reference_centre": True,
+        "networks": ["paedcan"],
+    }
+    return directory.add_hospital(entered, by=HELPDESK)
+
+
+def _group(code: str, name: str) -> ExpertGroup:
+    entered = {
+        "network": "paedcan",
+        "code": code,
+        "name": name,
+        "time_zone": "Europe/Berlin",
+        "intake": "pre-selection",
+        "quorum": {"minimum": 2, "disciplines": ["neurosurgery", "radiotherapy"]},
+        "checklist": CHECKLIST,
+    }
+    return directory.add_group(entered, by=HELPDESK)
+
+
+def _person(name: str, hospital: Hospital, network: Network) -> Clinician:
+    with transaction() as tx:
+        person = Clinician(
+            given_name=name.title(),
+            family_name="Großmann",
+            email=f"{name}@{hospital.code}.example",
+            hospital_id=hospital.id,
+            hospital_name=hospital.name,
+            country="PT",
+            profession="physician",
+            specialties=["neurosurgery"],
+            language="en",
+            time_zone=hospital.time_zone,
+            share=[],
+        )
+        person.networks = [ClinicianNetwork(network_id=network.id, activated_at=tx.now)]
+        db.session.add(person)
+    return person

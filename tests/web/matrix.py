@@ -1,0 +1,87 @@
+"""Who may do what, transcribed by hand from the reliability document's table, not from the code's policy.
+
+Each line: method, path, then what anonymous, clinician, coordinator, reference centre, helpdesk and auditor get, each
+with the things of the own scope. 422 stands for "may": the body that the tests send is refused only after the role.
+"""
+
+from __future__ import annotations
+
+#         method    path                                            AN   CL   GC   RR   HD   AU
+MATRIX = [
+    # notices, factsheet, register: everybody
+    ("GET", "/notices", 200, 200, 200, 200, 200, 200),
+    ("GET", "/notices/{privacy}", 200, 200, 200, 200, 200, 200),
+    ("GET", "/captcha", 200, 200, 200, 200, 200, 200),
+    ("POST", "/registrations", 422, 422, 422, 422, 422, 422),
+    # activate, refuse: the helpdesk
+    ("GET", "/registrations", 401, 403, 403, 403, 200, 403),
+    ("GET", "/registrations/{registration}", 401, 403, 403, 403, 200, 403),
+    ("POST", "/registrations/{registration}/activation", 401, 403, 403, 403, 422, 403),
+    ("POST", "/registrations/{registration}/refusal", 401, 403, 403, 403, 422, 403),
+    # networks, hospitals, groups, host accounts, notices: change
+    ("GET", "/networks", 401, 200, 200, 200, 200, 200),
+    ("GET", "/networks/{network}", 401, 200, 200, 200, 200, 200),
+    ("POST", "/networks", 401, 403, 403, 403, 422, 403),
+    ("GET", "/hospitals", 401, 200, 200, 200, 200, 200),
+    ("GET", "/hospitals/{hospital}", 401, 200, 200, 200, 200, 200),
+    ("POST", "/hospitals", 401, 403, 403, 403, 422, 403),
+    ("PATCH", "/hospitals/{hospital}", 401, 403, 403, 403, 422, 403),
+    ("POST", "/notices", 401, 403, 403, 403, 422, 403),
+    ("GET", "/expert-groups", 401, 200, 200, 200, 200, 200),
+    ("GET", "/expert-groups/{group}", 401, 200, 200, 200, 200, 200),
+    ("POST", "/expert-groups", 401, 403, 403, 403, 422, 403),
+    ("PATCH", "/expert-groups/{group}", 401, 403, 422, 403, 422, 403),
+    ("GET", "/expert-groups/{group}/members", 401, 200, 200, 200, 200, 200),
+    ("POST", "/expert-groups/{group}/members", 401, 403, 422, 403, 422, 403),
+    ("DELETE", "/expert-groups/{group}/members/{colleague}", 401, 403, 404, 403, 404, 403),
+    ("GET", "/host-accounts", 401, 403, 403, 403, 200, 403),
+    ("GET", "/host-accounts/{host}", 401, 403, 403, 403, 200, 403),
+    ("POST", "/host-accounts", 401, 403, 403, 403, 422, 403),
+    ("PATCH", "/host-accounts/{host}", 401, 403, 403, 403, 422, 403),
+    # directory, own profile
+    ("GET", "/clinicians", 401, 200, 200, 200, 200, 200),
+    ("GET", "/clinicians/{colleague}", 401, 200, 200, 200, 200, 200),
+    ("POST", "/clinicians", 401, 403, 403, 403, 422, 403),
+    ("PATCH", "/clinicians/{requester}", 401, 422, 422, 422, 422, 422),
+    ("GET", "/participants?network=covid", 401, 200, 200, 200, 200, 200),
+    # see rounds and free slots; series, sessions: create, move, cancel
+    ("GET", "/expert-groups/{group}/series", 401, 200, 200, 200, 200, 200),
+    ("GET", "/series/{series}", 401, 200, 200, 200, 200, 200),
+    ("POST", "/expert-groups/{group}/series", 401, 403, 422, 403, 422, 403),
+    ("DELETE", "/series/{series}", 401, 403, 412, 403, 412, 403),
+    ("GET", "/sessions", 401, 200, 200, 200, 200, 200),
+    ("GET", "/sessions/{session}", 401, 200, 200, 200, 200, 200),
+    ("POST", "/sessions/{session}/move", 401, 403, 422, 403, 422, 403),
+    ("POST", "/sessions/{session}/cancellation", 401, 403, 422, 403, 422, 403),
+    # consultation request: create, withdraw; read its text
+    ("GET", "/consultation-requests", 401, 200, 200, 200, 200, 403),
+    ("GET", "/consultation-requests/{request}", 401, 200, 200, 200, 200, 403),
+    ("POST", "/consultation-requests", 401, 422, 422, 422, 422, 403),
+    ("PATCH", "/consultation-requests/{request}", 401, 422, 422, 422, 422, 403),
+    ("POST", "/consultation-requests/{request}/withdrawal", 401, 422, 422, 422, 422, 403),
+    # triage, allocate
+    ("POST", "/consultation-requests/{request}/triage", 401, 403, 422, 403, 422, 403),
+    ("POST", "/consultation-requests/{request}/allocation", 401, 403, 422, 403, 422, 403),
+    ("DELETE", "/consultation-requests/{request}/allocation", 401, 403, 412, 403, 412, 403),
+    ("POST", "/consultation-requests/{request}/outcome", 401, 403, 422, 403, 422, 403),
+    # webinar request / approve
+    ("GET", "/webinar-requests", 401, 403, 403, 200, 200, 200),
+    ("GET", "/webinar-requests/{webinar}", 401, 403, 403, 200, 200, 200),
+    ("POST", "/webinar-requests", 401, 403, 403, 422, 422, 403),
+    ("POST", "/webinar-requests/{webinar}/approval", 401, 403, 403, 403, 422, 403),
+    ("POST", "/webinar-requests/{webinar}/refusal", 401, 403, 403, 403, 422, 403),
+    # conferences: a panel's meeting belongs to the group; retry, cancel by the helpdesk
+    ("GET", "/conferences", 401, 200, 200, 200, 200, 200),
+    ("GET", "/conferences/{conference}", 401, 404, 200, 404, 200, 200),
+    ("GET", "/conferences/{conference}/participants", 401, 404, 200, 404, 200, 200),
+    ("POST", "/conferences/{conference}/cancellation", 401, 403, 403, 403, 422, 403),
+    ("POST", "/conferences/{conference}/retry", 401, 403, 403, 403, 422, 403),
+    # deliveries, resend: the first one is to the requester, about the request
+    ("GET", "/deliveries", 401, 200, 200, 200, 200, 200),
+    ("GET", "/deliveries/{delivery}", 401, 200, 404, 404, 200, 200),
+    ("POST", "/deliveries/{delivery}/retry", 401, 403, 422, 422, 422, 403),
+    # tokens
+    ("GET", "/tokens", 401, 403, 403, 403, 200, 403),
+    ("POST", "/tokens", 401, 403, 403, 403, 422, 403),
+    ("DELETE", "/tokens/{session}", 401, 403, 403, 403, 404, 403),
+]
