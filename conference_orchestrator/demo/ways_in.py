@@ -22,7 +22,7 @@ WaysIn = dict[tuple[str, ...], Client]
 def opened(first: Client) -> WaysIn:
     """A client for each way in, made by the helpdesk's first one; the tokens of earlier starts end with this."""
     old = [token["id"] for token in first.listed("/tokens") if not token["revoked_at"] and _is_ours(token)]
-    ways = {way: Client(first.address, _token(first, *way)) for way in ALL}
+    ways: WaysIn = {way: Client(first.address, _token(first, *way)) for way in ALL}
     for token_id in old:  # the first one among them
         ways[HELPDESK].delete(f"/tokens/{token_id}")
     return ways

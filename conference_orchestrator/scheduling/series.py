@@ -19,6 +19,7 @@ HORIZON = timedelta(weeks=26)
 FARTHEST = timedelta(days=548)  # 18 months
 LONGEST = timedelta(hours=23, minutes=59)  # what a meeting may last at the provider
 SHORTEST = timedelta(minutes=10)
+MOST_SLOTS = 50
 
 
 class Series(Versioned, Model):
@@ -68,6 +69,8 @@ class Series(Versioned, Model):
         if self.start_time.second or self.start_time.microsecond or self.start_time.tzinfo:
             raise Invalid({"start_time": "This is a time on the wall in whole minutes, such as 11:00."})
         today = times.wall(now, self.time_zone).date()
+        if not 1 <= self.slots <= MOST_SLOTS:
+            raise Invalid({"slots": f"A session has 1 to {MOST_SLOTS} slots."})
         if not SHORTEST <= self.length <= LONGEST:
             raise Invalid({"slot_minutes": "A session lasts from 10 minutes to 23 hours 59 minutes."})
         if self.starts_on - today > FARTHEST:
@@ -75,7 +78,7 @@ class Series(Versioned, Model):
         if self.ends_on is not None:
             if self.ends_on < max(self.starts_on, today):
                 raise Invalid({"ends_on": "The series would be over already."})
-            recurrence.occurrences(
+            ahead = recurrence.occurrences(
                 rule,
                 starts_on=self.starts_on,
                 start_time=self.start_time,
@@ -83,12 +86,15 @@ class Series(Versioned, Model):
                 from_on=max(self.starts_on, today),
                 until_on=self.ends_on,
             )
+            if not ahead:
+                raise Invalid({"ends_on": "The rule yields no date before this one."})
         self._must_exist_on_the_wall(today)
 
     def _must_exist_on_the_wall(self, today: date) -> None:
         first = max(today, self.starts_on)
+        last = min(first + HORIZON, self.ends_on or date.max)
         rule = recurrence.parse(self.rule)
-        for on in recurrence.dates(rule, starts_on=self.starts_on, from_on=first, until_on=first + HORIZON):
+        for on in recurrence.dates(rule, starts_on=self.starts_on, from_on=first, until_on=last):
             if times.is_skipped(datetime.combine(on, self.start_time), self.time_zone):
                 said = (
                     f"On {on:%d %B %Y} no clock in {self.time_zone} shows {self.start_time:%H:%M}: choose another time."

@@ -90,9 +90,16 @@ def _done(claim: Claim, work: Callable[[], Response]) -> Response:
         bookkeeping.give_back(claim)
         raise
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-    bookkeeping.keep(claim, Answer(status=response.status_code, body=response.get_data(as_text=True), headers=headers))
+    sealed = _seal().encrypt(response.get_data()).decode()
+    bookkeeping.keep(claim, Answer(status=response.status_code, body=sealed, headers=headers))
     return response
 
 
 def _repeated(answer: Answer) -> Response:
-    return current_app.response_class(answer.body, answer.status, dict(answer.headers))
+    return current_app.response_class(_seal().decrypt(answer.body), answer.status, dict(answer.headers))
+
+
+def _seal() -> Fernet:
+    """What answers are kept under: they hold people's data, and that of a new token its word."""
+    key = hmac.digest(ports.settings().secret_key.encode(), b"idempotency", hashlib.sha256)
+    return Fernet(base64.urlsafe_b64encode(key))

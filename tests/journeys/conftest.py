@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from conference_orchestrator import migrations
+from conference_orchestrator.flows import loading
 from conference_orchestrator.providers.sandbox import RunningSandbox
 from tests.journeys.mailbox import Mailbox
-from tests.journeys.service import ROOT, Service
+from tests.journeys.service import ROOT, Service, database_of
 
 HOSTS = "host.one@conference.example,host.two@conference.example"
 
@@ -42,9 +44,10 @@ def new_service(tmp_path: Path, mailbox: Mailbox, sandbox: RunningSandbox) -> It
             settings |= {"CO_WEBEX_URL": sandbox.url, "CO_WEBEX_TOKEN": "token-of-the-house", "CO_WEBEX_HOSTS": HOSTS}
         service = Service(tmp_path, settings)
         made.append(service)
-        service.command("db", "upgrade")
-        for network in ("paedcan", "covid19-cmss"):
-            service.command("load", str(ROOT / "config" / f"{network}.toml"))
+        migrations.upgrade(database_url)
+        with database_of(database_url):
+            for network in ("paedcan", "covid19-cmss"):
+                loading.load(ROOT / "config" / f"{network}.toml")
         return service
 
     yield make

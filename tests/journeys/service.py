@@ -9,11 +9,17 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import requests
+
+from conference_orchestrator.app import create_app
+from conference_orchestrator.flows import access
+from conference_orchestrator.kernel.database import db
+from conference_orchestrator.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 WAIT_SECONDS = 60
@@ -65,6 +71,15 @@ class Api:
         return self.ask("POST", f"/api/v1{path}", body=body or {}, **more)
 
 
+@contextmanager
+def database_of(url: str) -> Iterator[None]:
+    """The flows at work on the database, for what an operator does on the command line (see tests/test_cli.py)."""
+    app = create_app(Settings(database_url=url, secret_key="k" * 32))
+    with app.app_context():
+        yield
+        db.engine.dispose()
+
+
 class Service:
     """A `run` (or other) process on a free port, in a folder of its own."""
 
@@ -93,8 +108,9 @@ class Service:
 
     def token(self, role: str, **scope: str) -> Api:
         """A caller with a new token."""
-        options = [part for name, value in scope.items() for part in (f"--{name}", value)]
-        return Api(self.url, self.command("token", "create", "--role", role, *options).splitlines()[-1])
+        with database_of(self.env["CO_DATABASE_URL"]):
+            _, secret = access.create(role=role, **scope)
+        return Api(self.url, secret)
 
     def start(self, *arguments: str, program: list[str] | None = None) -> Self:
         """Start the process and wait until it is ready."""

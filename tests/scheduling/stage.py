@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -99,32 +100,28 @@ class Stage:
 
     def in_state(self, state: str) -> UUID:
         """A request brought to the state by the steps that lead there."""
-        match state:
-            case "draft":
-                return self.submitted(checklist={})
-            case "submitted":
-                return self.submitted()
-            case "returned":
-                return panels.triage(self.submitted(), "return", "Images are missing.", by=HELPDESK).request.id
-            case "declined":
-                return panels.triage(self.submitted(), "decline", "Not our disease.", by=HELPDESK).request.id
-            case "accepted":
-                return self.accepted()
-            case "allocated":
-                return self.allocated()
-            case "waiting":
-                return self.waiting()
-            case "discussed":
-                request_id = self.allocated()
-                self.house.clock.move_on(timedelta(days=2))
-                rounds.close_past()
-                return request_id
-            case "closed":
-                request_id = self.in_state("discussed")
-                return panels.advised(request_id, date(2026, 11, 24), by=HELPDESK).request.id
-            case "withdrawn":
-                return panels.withdraw(self.submitted(), by=HELPDESK).request.id
-        raise ValueError(state)
+        ways: dict[str, Callable[[], UUID]] = {
+            "draft": lambda: self.submitted(checklist={}),
+            "submitted": self.submitted,
+            "returned": lambda: self.triaged("return"),
+            "declined": lambda: self.triaged("decline"),
+            "accepted": self.accepted,
+            "allocated": self.allocated,
+            "waiting": self.waiting,
+            "discussed": self.discussed,
+            "closed": lambda: panels.advised(self.discussed(), date(2026, 11, 24), by=HELPDESK).request.id,
+            "withdrawn": lambda: panels.withdraw(self.submitted(), by=HELPDESK).request.id,
+        }
+        return ways[state]()
+
+    def triaged(self, decision: str) -> UUID:
+        return panels.triage(self.submitted(), decision, "Because.", by=HELPDESK).request.id
+
+    def discussed(self) -> UUID:
+        request_id = self.allocated()
+        self.house.clock.move_on(timedelta(days=2))
+        rounds.close_past()
+        return request_id
 
     def waiting(self, **changes: Any) -> UUID:
         """A request that may be discussed on a day without a round only."""
@@ -185,8 +182,7 @@ def stage(house: House) -> Stage:
         ("łucja", "expert", "radiotherapy"),
         ("jörg", "coordinator", None),
     ):
-        member = {"clinician": str(people[name].id), "role": role, "discipline": discipline}
-        directory.add_member(group.id, member, by=HELPDESK)
+        directory.add_member(group.id, people[name].id, role=role, discipline=discipline, by=HELPDESK)
     made = Stage(house, network, group, hospitals, people)
     made.provide(MockProvider())
     house.queue.tasks.clear()

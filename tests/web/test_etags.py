@@ -51,7 +51,9 @@ def test_the_etag_of_an_answer_is_good_for_the_next_change(service):
     for city in ("Kraków", "Gdańsk"):
         changed = service.patch("/hospitals/{hospital}", {"city": city}, headers={"If-Match": etag})
         assert changed.status_code == 200
-        assert service.get("/hospitals/{hospital}", headers={"If-None-Match": changed.headers["ETag"]}).status_code == 304
+        assert (
+            service.get("/hospitals/{hospital}", headers={"If-None-Match": changed.headers["ETag"]}).status_code == 304
+        )
         etag = changed.headers["ETag"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import replace
 
@@ -11,10 +12,21 @@ from conference_orchestrator.app import create_app
 from conference_orchestrator.flows import access, directory, joining
 from conference_orchestrator.kernel import links
 from conference_orchestrator.kernel.database import db
+from conference_orchestrator.network import clinicians, expert_groups
 from conference_orchestrator.network.notices import Notice
 from conference_orchestrator.network.registrations import Registration
 from tests.house import HELPDESK
-from tests.web.pages.visiting import ANNA, HOSTILE, Reading, add_round, applicant, notice, rows, token_in
+from tests.web.pages.visiting import (
+    ANNA,
+    HOSTILE,
+    Reading,
+    add_round,
+    applicant,
+    ask_for_a_panel,
+    notice,
+    rows,
+    token_in,
+)
 
 EVENT = re.compile("^on[a-z]+$")
 
@@ -179,6 +191,25 @@ def test_hostile_names_of_people_and_things_are_text_wherever_they_are_shown(emp
         paths.append(f"/confirm/{links.token('confirm', registration.id)}")
     for path in ["/", "/register", "/register/paed", "/registered/paed", *paths]:
         harmless(empty_site.get(path, Authorization=f"Bearer {secret}").text)
+
+
+def test_a_hostile_group_and_person_are_text_on_the_invitation(site):
+    with site.app.app_context():
+        group = expert_groups.by_code("brain")
+        directory.change_group(group.id, {"name": HOSTILE}, by=HELPDESK)
+        anna = clinicians.by_email(ANNA)
+        joining.change(anna.id, {"given_name": HOSTILE[:100]}, by=HELPDESK)
+        ask_for_a_panel()
+    site.work()
+    harmless(site.get(site.answer_link(ANNA)).text)
+
+
+def test_the_search_for_harm_finds_it():
+    shown = html.escape(HOSTILE)
+    for harm in (HOSTILE, f"{shown}<img src=x>", f"{shown}<b onerror=1>", "nothing of it"):
+        with pytest.raises(AssertionError):
+            harmless(f"<p>{harm}</p>")
+    harmless(f"<p>{shown}</p>")
 
 
 def test_a_problem_shows_what_was_asked_for_as_text(site):
