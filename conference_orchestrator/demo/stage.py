@@ -129,7 +129,9 @@ def _until_ready(children: Sequence[Child], *addresses: str) -> None:
 
 def _tell(ways: WaysIn, say: Transcript) -> None:
     if story.is_played(ways[ways_in.HELPDESK]):
-        say.text(f"The data of an earlier start are kept and the story is not played again; without {VAR}/ it is.")
+        say.text(
+            f"The data of an earlier start are kept and the story is not played again; without {VAR}/ it would be."
+        )
     else:
         story.play(ways, mailbox.Mailbox(MAILDIR), say)
 

@@ -103,7 +103,7 @@ def _join(scene: Scene) -> None:
     people = scene.desk.listed("/participants", network="covid19")
     say.line("helpdesk", f"activates the registration; the network has {len(people)} participants now")
     scene.mails("registration-activated")
-    say.line("", "with the instructions and the participant list, which shows of each what that person shares")
+    say.line("clinician", "has the instructions, and the participant list with what each person chose to share")
 
 
 def _ask_for_a_panel(scene: Scene) -> Json:

@@ -20,6 +20,7 @@ from conference_orchestrator.kernel.transaction import transaction
 from conference_orchestrator.network import clinicians, expert_groups, hospitals, networks, tokens
 from conference_orchestrator.network.clinicians import Clinician, Share
 from conference_orchestrator.network.expert_groups import Membership
+from conference_orchestrator.network.hospitals import Hospital
 from conference_orchestrator.network.tokens import ApiToken
 from conference_orchestrator.scheduling.requests import ConsultationRequest
 
@@ -200,18 +201,23 @@ def _resolved(scope: Mapping[str, str | UUID | None], *, by: Principal) -> dict[
         raise Invalid({"network": f"There is no network {str(network)!r}."})
     within = Principal(role=Role.HELPDESK, network_id=network_id)
     coordinated = expert_groups.find(group, visible_to=within) if group is not None else None
+    asking = _hospital(hospital, within=within) if hospital is not None else None
+    # The directory that a token opens ends where the network of its group, or the only one of its hospital, does.
+    if coordinated is not None:
+        network_id = coordinated.network_id
+    elif asking is not None and network_id is None and len(asking.networks) == 1:
+        network_id = asking.networks[0].id
     return {
-        # A coordinator's directory ends where the group's network does.
-        "network_id": coordinated.network_id if coordinated else network_id,
+        "network_id": network_id,
         "group_id": coordinated.id if coordinated else None,
-        "hospital_id": _hospital(hospital, within=within) if hospital is not None else None,
+        "hospital_id": asking.id if asking else None,
         "clinician_id": _clinician(clinician, within=within) if clinician is not None else None,
     }
 
 
-def _hospital(reference: str | UUID, *, within: Principal) -> UUID:
+def _hospital(reference: str | UUID, *, within: Principal) -> Hospital:
     try:
-        return hospitals.get(hospitals.find(reference).id, visible_to=within).id
+        return hospitals.get(hospitals.find(reference).id, visible_to=within)
     except NotFound as error:
         raise Invalid({"hospital": f"There is no hospital {str(reference)!r}."}) from error
 

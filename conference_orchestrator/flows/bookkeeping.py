@@ -72,7 +72,9 @@ def claim(owner: str, path: str, key: str, *, body_sha256: str) -> Claim:
             .where(IdempotencyKey.owner == owner, IdempotencyKey.path == path, IdempotencyKey.key == key)
             .with_for_update()
             .execution_options(populate_existing=True)
-        ).one()
+        ).one_or_none()
+        if held is None:  # it was given back between our two statements: there is nothing to look at, so claim again
+            return Claim(id=uuid4(), standing=Standing.RUNNING, body_sha256=body_sha256, lease_until=lease)
         lapsed = held.body_sha256 == body_sha256 and _has_lapsed(held, now=tx.now)
         if new is None and (lapsed or held.created_at < tx.now - KEPT):
             _begin_anew(held, body_sha256=body_sha256, at=tx.now)

@@ -40,10 +40,8 @@ def submit(entered: Mapping[str, Any], *, by: Principal) -> WebinarRequest:
             requester_id=by.clinician_id or next(iter(own), None),
             kind=entered["kind"],
             topic=entered["topic"],
-            language=entered["language"],
-            duration_minutes=entered["duration_minutes"],
             preferred=[rfc3339(at) for at in preferred],
-            expected_audience=entered["expected_audience"],
+            **_usual(entered, hospital),
             audience=_audience(entered.get("audience", {}), hospital),
             speakers=[str(speaker.id) for speaker in speakers],
             credits=entered.get("credits"),
@@ -103,6 +101,16 @@ def _locked(request_id: UUID, *, by: Principal, expected: int | None) -> Webinar
     request = webinar_requests.get(request_id, visible_to=by, lock=True)
     request.must_match(expected)
     return request
+
+
+def _usual(entered: Mapping[str, Any], hospital: Hospital) -> dict[str, Any]:
+    """What the request says, else what the hospital's network has as usual; Invalid, naming the field, for neither."""
+    usual = hospital.networks[0].web_conference
+    names = ("language", "duration_minutes", "expected_audience")
+    values = {name: entered.get(name, usual.get(name)) for name in names}
+    if missing := [name for name, value in values.items() if value is None]:
+        raise Invalid(dict.fromkeys(missing, "Missing data: the network has no usual value for this."))
+    return values
 
 
 def _audience(wanted: Mapping[str, Any], hospital: Hospital) -> dict[str, Any]:

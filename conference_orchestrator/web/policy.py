@@ -34,6 +34,7 @@ REQUESTERS = frozenset({CL, GC, RR, HD})
 
 POLICY: dict[str, frozenset[Role]] = {
     "page.read": EVERYBODY,
+    "invitation.answer": EVERYBODY,  # who holds the link of an invitation answers it
     "documentation.read": EVERYBODY,
     "health.read": EVERYBODY,
     "notice.read": EVERYBODY,

@@ -24,7 +24,6 @@ def register(app: Flask) -> None:
     """
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined]  # fields stand in the order of the schema
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
     problems.register(app)
     openapi.register(app)
     app.register_blueprint(health.health)

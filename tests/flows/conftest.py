@@ -1,5 +1,25 @@
-"""The house in which the tests live."""
+"""The house in which the tests live, and the stage on which those of the schedule play."""
 
 from tests.house import covid, house, house_database
+from tests.kernel.migrated import (
+    both_schemas,
+    migrated_file,
+    migrated_template,
+    postgres_schema,
+    sqlite_schema,
+)
+from tests.scheduling.stage import other_group, round_of_tuesdays, stage
 
-__all__ = ["covid", "house", "house_database"]
+__all__ = [
+    "both_schemas",
+    "covid",
+    "house",
+    "house_database",
+    "migrated_file",
+    "migrated_template",
+    "other_group",
+    "postgres_schema",
+    "round_of_tuesdays",
+    "sqlite_schema",
+    "stage",
+]

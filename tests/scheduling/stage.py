@@ -11,13 +11,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from conference_orchestrator.flows import directory, hosting, panels, rounds
+from conference_orchestrator.flows import conferencing, directory, hosting, inviting, panels, rounds
 from conference_orchestrator.flows.panels import RequestView
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.principal import Principal, Role
 from conference_orchestrator.kernel.transaction import transaction
-from conference_orchestrator.ledger import invitations
-from conference_orchestrator.ledger.invitations import Content
 from conference_orchestrator.network.clinicians import Clinician, ClinicianNetwork
 from conference_orchestrator.network.expert_groups import ExpertGroup
 from conference_orchestrator.network.hospitals import Hospital
@@ -142,20 +140,25 @@ class Stage:
     def slots(self, session_id: UUID) -> list[Slot]:
         return list(db.session.scalars(select(Slot).where(Slot.session_id == session_id).order_by(Slot.number)))
 
-    def hold(self, uid: str, *names: str) -> None:
-        """Let the people hold a calendar object of that UID, as after their invitations."""
-        content = Content(starts_at=TUESDAY, ends_at=TUESDAY + timedelta(minutes=40), join_url="https://join.example/1")
-        people = {self.people[name].id: "expert" for name in names}
-        conference_id = rounds.session(self.first().id, by=HELPDESK).session.conference
-        assert conference_id is not None
-        with transaction() as tx:
-            invitations.issue(uid, content, people, conference_id=conference_id.id, at=tx.now)
-
     def tasks(self) -> list[str]:
-        """The kinds of the tasks so far, each followed by what it is about; then they are forgotten."""
-        found = [task.kind for task in self.house.queue.tasks]
+        """The kinds of the tasks so far, mails aside; then they are forgotten."""
+        found = [task.kind for task in self.house.queue.tasks if task.kind != "deliver"]
         self.house.queue.tasks.clear()
         return found
+
+    def mails(self, kind: str) -> list[dict[str, Any]]:
+        """To whom the mails of a kind go (`to`) and what they say; those of all kinds, of "all"."""
+        found = self.house.messages(None if kind == "all" else kind)
+        return [{"to": mail.address, "kind": mail.kind, **mail.facts} for mail in found]
+
+    def work(self) -> None:
+        """Do what changes brought about, until all meetings are made and all invitations written."""
+        while self.house.queue.tasks:
+            task = self.house.queue.tasks.pop(0)
+            if task.kind == "ensure-conference":
+                conferencing.ensure(UUID(task.payload["conference"]))
+            elif task.kind == "issue-invitations":
+                inviting.issue(UUID(task.payload["conference"]))
 
     def provide(self, provider: MockProvider) -> None:
         """Have meetings made by this one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,8 +120,8 @@ WEBINAR = {
 }
 
 
-def _service(folder: Path, **settings: Any) -> Service:
-    url = f"sqlite:///{folder / 'web.db'}"
+def served(url: str, folder: Path, **settings: Any) -> Service:
+    """The service on the database, with a clock that stands and nobody who works on tasks."""
     migrations.upgrade(url)
     clock = StandingClock()
     secrets = {"secret_key": "only-for-tests", "mail_from": "Helpdesk <helpdesk@network.example>"}
@@ -130,7 +131,7 @@ def _service(folder: Path, **settings: Any) -> Service:
     return service
 
 
-def _fill(service: Service) -> None:
+def fill(service: Service) -> None:
     """Through the API, so that the world is one that a user can make."""
     ids = service.ids
     ids["network"] = service.made("/networks", {"code": "covid", "name": "COVID19 Clinicians Network"})["id"]
@@ -169,36 +170,52 @@ def _fill(service: Service) -> None:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A world for tests that change nothing in it."""
-    service = _service(tmp_path_factory.mktemp("web"))
-    _fill(service)
+def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Service]:
+    """The file of a filled database, and the service that filled it: made once, copied for each test."""
+    file = tmp_path_factory.mktemp("world") / "web.db"
+    service = served(f"sqlite:///{file}", file.parent)
+    fill(service)
+    close(service)
+    return file, service
+
+
+def _copied(world: tuple[Path, Service], folder: Path) -> Service:
+    file, filled = world
+    shutil.copy(file, folder / "web.db")
+    copy = served(f"sqlite:///{folder / 'web.db'}", folder)
+    copy.tokens, copy.ids = dict(filled.tokens), dict(filled.ids)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def shared(world: tuple[Path, Service], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A world for tests that change nothing in it that another one asks for."""
+    service = _copied(world, tmp_path_factory.mktemp("shared"))
     yield service
-    _close(service)
+    close(service)
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
+def service(world: tuple[Path, Service], tmp_path: Path) -> Iterator[Service]:
     """A world of the test's own."""
-    built = _service(tmp_path)
-    _fill(built)
-    yield built
-    _close(built)
+    service = _copied(world, tmp_path)
+    yield service
+    close(service)
 
 
 @pytest.fixture
 def guarded(tmp_path: Path) -> Iterator[Service]:
-    """A world of the test's own whose anonymous forms are guarded by the captcha."""
-    built = _service(tmp_path, captcha="on")
+    """A service of the test's own whose anonymous forms are guarded by the captcha."""
+    built = served(f"sqlite:///{tmp_path / 'web.db'}", tmp_path, captcha="on")
     built.made("/networks", {"code": "covid", "name": "COVID19 Clinicians Network"})
     built.made("/hospitals", HOSPITAL | {"code": "warsaw"})
     for kind in ("privacy", "factsheet", "instructions"):
         built.made("/notices", notice(kind))
     yield built
-    _close(built)
+    close(built)
 
 
-def _close(service: Service) -> None:
+def close(service: Service) -> None:
     with service.app.app_context():
         db.session.remove()
         db.engine.dispose()

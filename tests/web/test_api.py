@@ -256,3 +256,11 @@ def test_a_database_that_does_not_answer_is_not_ready(shared, monkeypatch):
 
 def test_a_description_can_be_read_by_a_program(shared):
     assert json.loads(shared.get("/openapi.json", by="anonymous").get_data())["openapi"].startswith("3.")
+
+
+def test_the_answer_to_an_allocation_names_the_slot(service):
+    made = service.made("/consultation-requests", request_for(service))
+    service.made(f"/consultation-requests/{made['id']}/triage", {"decision": "accept"})
+    answer = service.made(f"/consultation-requests/{made['id']}/allocation", {})
+    assert answer["session"] == service.ids["session"]
+    assert answer["slot"] is not None

@@ -11,6 +11,7 @@ from tests.house import applicant
 from tests.web.conftest import GROUP, HOSPITAL, ROUND, WEBINAR, person, request_for
 
 FUTURE = "2026-12-01T10:00:00Z"
+HALF_AN_ITEM = {"code": "a", "kind": "flag"}
 
 WRONG = [
     pytest.param("/hospitals", HOSPITAL | {"code": "a", "owner": "me"}, "owner", id="an unknown field"),
@@ -36,7 +37,9 @@ WRONG = [
     pytest.param("/registrations", applicant(hospital="nowhere"), "hospital", id="an unknown hospital"),
     pytest.param("/registrations", applicant(state="active"), "state", id="a state in the body"),
     pytest.param("/expert-groups", GROUP | {"quorum": {"minimum": -1}}, "quorum.minimum", id="less than none"),
-    pytest.param("/expert-groups", GROUP | {"checklist": [{"code": "a"}]}, "checklist.0.label", id="half an item"),
+    pytest.param(
+        "/expert-groups", GROUP | {"checklist": [{"code": "a", "kind": "flag"}]}, "checklist.0.label", id="half an item"
+    ),
     pytest.param("/expert-groups/{group}/series", ROUND | {"rule": "FREQ=SECONDLY"}, "rule", id="every second"),
     pytest.param("/expert-groups/{group}/series", ROUND | {"start_time": "25:00"}, "start_time", id="25 o'clock"),
     pytest.param("/expert-groups/{group}/series", ROUND | {"starts_on": "soon"}, "starts_on", id="soon"),

@@ -14,7 +14,7 @@ from conference_orchestrator.kernel.bookkeeping import IdempotencyKey
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.network.hospitals import Hospital
 from conference_orchestrator.web import idempotency
-from tests.web.conftest import HOSPITAL, request_for
+from tests.web.conftest import HOSPITAL, close, fill, request_for, served
 
 KEY = {"Idempotency-Key": "one-key"}
 NEW = HOSPITAL | {"code": "new"}
@@ -78,8 +78,20 @@ def at_once(service, number):
         return list(pool.map(send, range(number)))
 
 
-def test_twins_have_one_effect_and_get_one_answer(service):
-    answers = at_once(service, 20)
+@pytest.fixture(params=["sqlite", "postgres"])
+def either(request, tmp_path):
+    """The world on each database."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("service")
+        return
+    built = served(request.getfixturevalue("postgres_url"), tmp_path)
+    fill(built)
+    yield built
+    close(built)
+
+
+def test_twins_have_one_effect_and_get_one_answer(either):
+    answers = at_once(either, 20)
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.get_data() for answer in answers}) == 1
 

@@ -95,6 +95,6 @@ def test_who_belongs_to_one_network_grants_nothing_beyond_it(service):
     made = service.made("/tokens", {"role": "auditor"}, by="narrow")
     assert made["network"] == service.ids["network"]
     seen = service.get("/tokens", by="narrow").json["items"]
-    # A coordinator's token is narrowed to the network of its group.
-    assert {token["role"] for token in seen} == {"helpdesk", "coordinator", "auditor"}
+    # Those of a group and of a hospital are narrowed to the network that these belong to.
+    assert {token["role"] for token in seen} == {"helpdesk", "coordinator", "reference-centre", "auditor"}
     assert service.ask("DELETE", "/tokens/{token}", by="narrow").status_code == 404

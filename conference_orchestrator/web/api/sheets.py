@@ -7,8 +7,6 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from openpyxl import Workbook
-
 from conference_orchestrator.flows.tables import defused
 
 CSV = "text/csv"
@@ -28,6 +26,8 @@ def as_csv(columns: Sequence[str], rows: Rows) -> bytes:
 
 def as_xlsx(columns: Sequence[str], rows: Rows) -> bytes:
     """A workbook with one sheet."""
+    from openpyxl import Workbook  # noqa: PLC0415  - slow to load, and a workbook is seldom asked for
+
     book = Workbook(write_only=True)
     sheet = book.create_sheet("list")
     sheet.append(list(columns))

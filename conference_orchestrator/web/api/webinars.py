@@ -47,15 +47,15 @@ class AudienceEntry(Form):
 
 
 class WebinarEntry(Form):
-    """A webinar or a web conference to be held."""
+    """A webinar or a web conference to be held; language, length and audience default to the network's usual ones."""
 
     hospital = Reference(required=True)
     kind = Choice(Kind, required=True)
     topic = OneLine(required=True)
-    language = Language(required=True)
-    duration_minutes = Count(10, 1439, required=True)
+    language = Language()
+    duration_minutes = Count(10, 1439)
     preferred = fields.List(Instant(), validate=Length(max=10))
-    expected_audience = Count(1, 100_000, required=True)
+    expected_audience = Count(1, 100_000)
     audience = fields.Nested(AudienceEntry)
     speakers = fields.List(Reference(), validate=Length(max=50))
     credits = Number(allow_none=True)

@@ -39,7 +39,7 @@ def invitation(token: str) -> str:
 
 
 @pages.post("/i/<token>")
-@allow("page.read")
+@allow("invitation.answer")
 def answer(token: str) -> Response:
     """Accept, decline or answer tentatively. The link is the right to do so."""
     said = request.form.get("answer", "")
