@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
+import io
 import os
 import signal
 import sys
@@ -41,6 +42,8 @@ def play(port: int) -> int:
 
     What goes wrong is told on standard error, the cause in the first line.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a letter of a name still shows the story
     say = Transcript(sys.stdout)
     for number in SIGNALS:
         signal.signal(number, _stop)
@@ -49,7 +52,7 @@ def play(port: int) -> int:
             running.enter_context(_alone())
             _watch(_perform(port, say, running))
     except KeyboardInterrupt:
-        say.text("Stopped. The data are kept in var/.")
+        say.text(f"Stopped. The data are kept in {VAR}/.")
         return 0
     except GaveUp as error:
         sys.stderr.write(f"{error}\n")
@@ -172,9 +175,14 @@ def _must_live(children: Sequence[Child]) -> None:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """GaveUp when another demonstration runs on the same data: two sandboxes would write over each other's meetings."""
-    (VAR / "log").mkdir(parents=True, exist_ok=True)
-    with (VAR / "demo.lock").open("w") as lock:
+    """Hold the data. GaveUp when they cannot be kept, and when another demonstration holds them: two sandboxes would
+    write over each other's meetings."""
+    try:
+        (VAR / "log").mkdir(parents=True, exist_ok=True)
+        held = (VAR / "demo.lock").open("w")
+    except OSError as error:
+        raise GaveUp(f"The demonstration cannot keep its data in {VAR.absolute()}: {error.strerror}.") from error
+    with held as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

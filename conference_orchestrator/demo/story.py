@@ -103,7 +103,7 @@ def _join(scene: Scene) -> None:
     people = scene.desk.listed("/participants", network="covid19")
     say.line("helpdesk", f"activates the registration; the network has {len(people)} participants now")
     scene.mails("registration-activated")
-    say.line("clinician", "has the instructions, and the participant list with what each person chose to share")
+    say.line("clinician", "has the instructions, and the participant list with what everybody shares")
 
 
 def _ask_for_a_panel(scene: Scene) -> Json:
@@ -121,7 +121,7 @@ def _ask_for_a_panel(scene: Scene) -> Json:
     )
     say.line(
         "reference centre",
-        f"Marta Nóvoa in Lisboa asks for CPMS-2026/0417: {asked['state']}, missing: {', '.join(asked['missing'])}",
+        f"Marta Nóvoa in Lisbon asks for CPMS-2026/0417: {asked['state']}, missing: {', '.join(asked['missing'])}",
     )
     scene.mails("request-received")
     checklist = {"pathology-report": True, "mri-acquired-on": _days_ago(9), "mri-image-count": 312}

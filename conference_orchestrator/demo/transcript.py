@@ -42,7 +42,7 @@ class Transcript:
         for (kind, method), count in told.items():
             names = ", ".join(mail.name for mail in mails if (mail.kind, mail.method) == (kind, method))
             calendar = f" (calendar {method})" if method else ""
-            self._two_columns("mail", f"{count} {kind}{calendar} to {names}", colour=GREEN)
+            self._two_columns("mail", f"{count} x {kind}{calendar} to {names}", colour=GREEN)
 
     def text(self, text: str) -> None:
         """A sentence."""

@@ -56,8 +56,11 @@ def checklist(value: Any) -> list[dict[str, Any]]:
 
 
 def rules(value: Any) -> dict[str, int | float]:
-    """The rules that a group set; those that are off are left out."""
-    return {name: limit for name, limit in inner(RULES)(value).items() if limit is not None}
+    """The rules that a group set. None is enforced yet, so none is taken: a rule must not seem to hold."""
+    wanted = {name: limit for name, limit in inner(RULES)(value).items() if limit is not None}
+    if wanted:
+        raise Invalid(dict.fromkeys(wanted, "This rule is not enforced yet; leave it out."))
+    return wanted
 
 
 def defaults_of_conferences(value: Any) -> dict[str, Any]:

@@ -193,7 +193,8 @@ def get(request_id: UUID, *, visible_to: Principal, lock: bool = False) -> Consu
         row = select(ConsultationRequest.id).where(ConsultationRequest.id == request_id)
         db.session.execute(row.with_for_update())
     statement = _scoped(visible_to).where(ConsultationRequest.id == request_id)
-    found = db.session.scalar(statement.execution_options(populate_existing=lock))
+    # Always read anew: after a release the caller may still hold the request as it was, with its slot.
+    found = db.session.scalar(statement.execution_options(populate_existing=True))
     if found is None:
         raise NotFound("There is no such consultation request.")
     return found

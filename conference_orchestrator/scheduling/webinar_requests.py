@@ -96,7 +96,8 @@ class WebinarRequest(Versioned, Model):
 
 def get(request_id: UUID, *, visible_to: Principal, lock: bool = False) -> WebinarRequest:
     """The request with all that an answer shows, or NotFound outside the asker's scope."""
-    statement = _scoped(visible_to).where(WebinarRequest.id == request_id)
+    # Always read anew: after an approval the caller may still hold the request as it was, without its conference.
+    statement = _scoped(visible_to).where(WebinarRequest.id == request_id).execution_options(populate_existing=True)
     found = db.session.scalar(statement.with_for_update(of=WebinarRequest) if lock else statement)
     if found is None:
         raise NotFound("There is no such webinar request.")

@@ -139,9 +139,11 @@ def tagged(response: Response) -> Response:
     version = g.pop("version", None)
     if version is None or response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
         return response
-    response.set_etag(f"{version}-{hashlib.sha256(response.get_data()).hexdigest()[:16]}")
-    if request.method in {"GET", "HEAD"}:
-        response.make_conditional(request)
+    etag = f"{version}-{hashlib.sha256(response.get_data()).hexdigest()[:16]}"
+    response.set_etag(etag)
+    if request.method in {"GET", "HEAD"} and request.if_none_match.contains_weak(etag):
+        response.status_code = HTTPStatus.NOT_MODIFIED
+        response.set_data(b"")
     return response
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import signal
 import socket
@@ -56,6 +57,23 @@ def test_a_port_in_use_is_told_in_one_line(start: Start, tmp_path: Path) -> None
     assert not (tmp_path / "var" / "conference.db").exists(), "nothing was begun"
 
 
+def test_a_folder_that_cannot_be_written_is_told_in_one_line(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("a file where the folder should be")
+    demo = start()
+    assert demo.status() == 1
+    demo.until("The demonstration cannot keep its data in")
+    assert len(demo.lines) == 1
+
+
+def test_a_second_demonstration_in_the_folder_is_refused(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir()
+    with (tmp_path / "var" / "demo.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        demo = start()
+        assert demo.status() == 1
+    demo.until("A demonstration is running in this folder already")
+
+
 def test_a_setting_that_nobody_knows_stops_the_start(start: Start) -> None:
     demo = start(CO_LOG_LEVLE="debug")
     assert demo.status() == 1
@@ -71,7 +89,7 @@ def whole_lines(told: str) -> list[str]:
 def mails_told(told: str) -> Counter[tuple[str, str | None]]:
     found: Counter[tuple[str, str | None]] = Counter()
     for line in whole_lines(told):
-        if match := re.match(r"  mail +(\d+) ([\w-]+)(?: \(calendar (\w+)\))? to (.+)", line):
+        if match := re.match(r"  mail +(\d+) x ([\w-]+)(?: \(calendar (\w+)\))? to (.+)", line):
             count, kind, method, names = match.groups()
             assert len(names.split(", ")) == int(count)
             found[kind, method] += int(count)

@@ -69,7 +69,7 @@ def test_a_long_text_stays_in_its_column() -> None:
     out = io.StringIO()
     Transcript(out).mails([Mail("invitation", "Niamh Ó Súilleabháin", "n@x.example", "REQUEST", "")] * 12)
     first, *more = out.getvalue().splitlines()
-    assert first.startswith("  mail             12 invitation (calendar REQUEST) to Niamh")
+    assert first.startswith("  mail             12 x invitation (calendar REQUEST) to Niamh")
     assert all(line.startswith(" " * 19) and len(line) <= WIDTH for line in more)
 
 

@@ -39,7 +39,7 @@ def group_entry(**changes: Any) -> dict[str, Any]:
         "intake": "pre-selection",
         "quorum": {"minimum": 3, "disciplines": ["neurosurgery"]},
         "checklist": CHECKLIST,
-        "rules": {"lead_hours": 48},
+        "rules": {"lead_hours": None},
     } | changes
 
 
@@ -120,7 +120,7 @@ class TestGroups:
     def test_a_group_is_kept_with_quorum_check_list_and_rules(self, group: ExpertGroup) -> None:
         assert (group.quorum_minimum, group.quorum_disciplines) == (3, ["neurosurgery"])
         assert [(item.code, item.kind) for item in group.checklist] == [("pathology", "flag"), ("mri-images", "count")]
-        assert group.rules == {"lead_hours": 48}
+        assert group.rules == {}
 
     def test_without_rules_all_are_off(self) -> None:
         made = directory.add_group(group_entry(rules=None, quorum=None, checklist=None), by=HELPDESK)
@@ -142,6 +142,7 @@ class TestGroups:
             ({"rules": {"lead_hours": True}}, "rules.lead_hours"),
             ({"rules": {"lead_hours": float("nan")}}, "rules.lead_hours"),
             ({"rules": {"be_kind": 1}}, "rules.be_kind"),
+            ({"rules": {"lead_hours": 48}}, "rules.lead_hours"),
             ({"checklist": [CHECKLIST[0], CHECKLIST[0]]}, "checklist.1.code"),
             ({"checklist": [{"code": "x", "label": "X", "kind": "picture"}]}, "checklist.0.kind"),
             ({"checklist": "pathology"}, "checklist"),
@@ -178,10 +179,9 @@ class TestGroups:
 
     def test_a_part_of_quorum_or_rules_changes_alone(self, group: ExpertGroup) -> None:
         changed = directory.change_group(
-            group.id, {"quorum": {"minimum": 5}, "rules": {"lead_hours": None, "offer_hours": 12}}, by=HELPDESK
+            group.id, {"quorum": {"minimum": 5}, "rules": {"offer_hours": None}}, by=HELPDESK
         )
         assert (changed.quorum_minimum, changed.quorum_disciplines) == (5, ["neurosurgery"])
-        assert changed.rules == {"offer_hours": 12}
 
     def test_a_coordinator_changes_the_own_groups_check_list_and_nothing_else(self, group: ExpertGroup) -> None:
         with pytest.raises(NotPermitted):

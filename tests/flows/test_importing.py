@@ -238,7 +238,7 @@ class TestExport:
                 "intake": "direct",
                 "quorum": {"minimum": 1, "disciplines": ["neurosurgery"]},
                 "checklist": [{"code": "mri", "label": 'MRI; "axial", cut', "kind": "count", "required": False}],
-                "rules": {"hospital_share": 0.5},
+                "rules": {},
             },
             by=HELPDESK,
         )

@@ -17,6 +17,7 @@ from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Invalid, NotFound, RuleBroken, SlotTaken, Stale
 from conference_orchestrator.kernel.paging import Paging
 from conference_orchestrator.kernel.principal import Principal, Role
+from conference_orchestrator.kernel.transaction import transaction
 from conference_orchestrator.network.expert_groups import ExpertGroup
 from conference_orchestrator.scheduling import sessions
 from conference_orchestrator.scheduling.conferences import Conference
@@ -145,7 +146,7 @@ class TestTriage:
         request_id = stage.in_state("returned")
         panels.change(request_id, {"question": "Now?"}, by=HELPDESK)
         panels.triage(request_id, "return", "Still not.", by=HELPDESK)
-        assert [mail["reason"] for mail in stage.mails("request-returned")] == ["Because.", "Still not."]
+        assert {mail["reason"] for mail in stage.mails("request-returned")} == {"Because.", "Still not."}
 
     def test_a_declined_request_is_told_the_reason(self, stage: Stage) -> None:
         found = panels.triage(stage.submitted(), "decline", "Ask the Ewing group.", by=HELPDESK)
@@ -304,7 +305,7 @@ class TestGivingBack:
         assert stage.request(waiting).request.state == "waiting"
 
     @pytest.mark.parametrize("leave", [panels.release, panels.withdraw])
-    def test_who_held_the_calendar_object_gets_one_cancellation_and_the_experts_nothing(
+    def test_who_held_the_calendar_object_gets_one_cancellation_and_the_members_nothing(
         self, round_of_tuesdays: Stage, leave: Callable[..., object]
     ) -> None:
         stage = round_of_tuesdays
@@ -312,6 +313,7 @@ class TestGivingBack:
         stage.work()
         assert Counter(mail["to"] for mail in stage.mails("invitation")) == {
             "rui@porto.example": 1,
+            "jörg@graz.example": 1,
             "zoé@graz.example": 1,
             "łucja@graz.example": 1,
         }
@@ -372,7 +374,9 @@ class TestScope:
         assert stage.request(request_id).request.state == "submitted"
 
     def test_a_list_shows_what_is_missing_and_each_place(self, stage: Stage, other_group: ExpertGroup) -> None:
-        stage.in_state("draft"), stage.waiting(), stage.waiting()
+        for bring in (lambda: stage.in_state("draft"), stage.waiting, stage.waiting):
+            bring()
+            stage.house.clock.move_on(timedelta(minutes=1))
         found = panels.listed(Paging(), by=stage.coordinator).items
         assert [(one.request.state, one.missing, one.position) for one in found] == [
             ("draft", ["report", "images"], None),
@@ -419,8 +423,8 @@ class TestAtOnce:
         self, one_slot_left: Stage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         wanting = [one_slot_left.accepted() for _ in range(12)]
-        with db.engine.begin() as connection:
-            connection.execute(text("DROP INDEX uq_allocation_slot"))
+        with transaction():
+            db.session.execute(text("DROP INDEX uq_allocation_slot"))
         # Everybody has chosen before anybody takes: the slowest of all looks.
         chosen = threading.Barrier(12, timeout=30)
         take = panels._take

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from conference_orchestrator.jobs import embedded, timetable
+from conference_orchestrator.jobs import embedded, timetable  # noqa: F401  - so that their tables are made
 from conference_orchestrator.jobs.embedded import EmbeddedQueue
 from conference_orchestrator.kernel import ports
 from tests.house import House, house
 
 __all__ = ["house"]
-TABLES = (embedded.TaskRow, timetable.Tick)
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def test_a_task_exists_if_and_only_if_its_change_does(house: House, queue: Embed
 
 
 def test_a_task_that_cannot_be_written_takes_its_change_with_it(house: House, queue: EmbeddedQueue) -> None:
-    with pytest.raises(Exception, match="(?i)not null"), transaction() as tx:
+    with pytest.raises(Exception, match="(?i)not.null"), transaction() as tx:
         db.session.add(Network(code="paedcan", name="ERN PaedCan"))
         tx.after(Task(kind=None))
     assert (house.count(Network), house.count(TaskRow)) == (0, 0)
@@ -133,9 +133,10 @@ def test_a_task_in_hand_is_not_taken_before_its_lease_ends(house: House, worker:
 
 
 def test_two_tasks_of_one_lock_do_not_run_together(house: House, worker: Worker) -> None:
-    enqueue("first", lock="conference:1")
-    enqueue("second", lock="conference:1")
-    enqueue("other", lock="conference:2")
+    now = house.clock.at
+    enqueue("first", lock="conference:1", due_at=now - timedelta(seconds=4))
+    enqueue("second", lock="conference:1", due_at=now - timedelta(seconds=3))
+    enqueue("other", lock="conference:2", due_at=now - timedelta(seconds=2))
     enqueue("free")
     in_hand = embedded._claim("somebody")
     assert in_hand.payload == {"name": "first"}
@@ -154,7 +155,7 @@ def test_a_lock_ends_with_the_lease(house: House, worker: Worker) -> None:
 
 
 def test_a_task_that_waits_for_its_repetition_holds_up_none_of_its_lock(house: House, worker: Worker) -> None:
-    enqueue("poison", kind="break", lock="conference:1")
+    enqueue("poison", kind="break", lock="conference:1", rank=Rank.URGENT)
     enqueue("good", lock="conference:1")
     worker.engine.run_due()
     assert worker.done == ["poison", "good"]
@@ -185,7 +186,8 @@ def test_beside_a_poisoned_task_the_others_go_on(house: House, worker: Worker) -
     enqueue("poison", kind="break", rank=Rank.URGENT)
     enqueue("a", "b")
     assert worker.engine.run_due() == 3
-    assert worker.done == ["poison", "a", "b"]
+    assert worker.done[0] == "poison"
+    assert sorted(worker.done[1:]) == ["a", "b"]
 
 
 def test_a_task_that_ends_its_process_each_time_is_put_aside_and_the_others_go_on(house: House, worker: Worker) -> None:
@@ -237,7 +239,9 @@ def test_who_lost_the_lease_neither_ends_nor_repeats_the_task_of_the_other(house
 
 def tasks_done_at_once(house: House, worker: Worker) -> Counter[str]:
     enqueue(*[f"task {number}" for number in range(40)])
-    failed = [outcome for outcome in house.at_once(8, lambda _: worker.engine.run_due()) if isinstance(outcome, Exception)]
+    failed = [
+        outcome for outcome in house.at_once(8, lambda _: worker.engine.run_due()) if isinstance(outcome, Exception)
+    ]
     assert failed == []
     return Counter(worker.done)
 

@@ -29,6 +29,7 @@ def test_a_thing_that_did_not_change_is_304(shared, path):
     again = shared.get(path, headers={"If-None-Match": etag})
     assert (again.status_code, again.get_data()) == (304, b"")
     assert shared.get(path, headers={"If-None-Match": '"0-0000000000000000"'}).status_code == 200
+    assert shared.get(path, headers={"If-Match": "*"}).status_code == 200
 
 
 def test_a_change_needs_if_match(shared):
