@@ -175,8 +175,10 @@ def _must_live(children: Sequence[Child]) -> None:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Hold the data. GaveUp when they cannot be kept, and when another demonstration holds them: two sandboxes would
-    write over each other's meetings."""
+    """Hold the data. GaveUp when they cannot be kept, and when another demonstration holds them.
+
+    Two sandboxes would write over each other's meetings.
+    """
     try:
         (VAR / "log").mkdir(parents=True, exist_ok=True)
         held = (VAR / "demo.lock").open("w")

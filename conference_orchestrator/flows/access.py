@@ -211,7 +211,7 @@ def _resolved(scope: Mapping[str, str | UUID | None], *, by: Principal) -> dict[
         "network_id": network_id,
         "group_id": coordinated.id if coordinated else None,
         "hospital_id": asking.id if asking else None,
-        "clinician_id": _clinician(clinician, within=within) if clinician is not None else None,
+        "clinician_id": clinicians.find(clinician, visible_to=within).id if clinician is not None else None,
     }
 
 
@@ -220,13 +220,6 @@ def _hospital(reference: str | UUID, *, within: Principal) -> Hospital:
         return hospitals.get(hospitals.find(reference).id, visible_to=within)
     except NotFound as error:
         raise Invalid({"hospital": f"There is no hospital {str(reference)!r}."}) from error
-
-
-def _clinician(reference: str | UUID, *, within: Principal) -> UUID:
-    try:
-        return clinicians.get(clinicians.find(reference).id, visible_to=within).id
-    except NotFound as error:
-        raise Invalid({"clinician": f"There is no clinician {str(reference)!r}."}) from error
 
 
 def _close_to(by: Principal) -> set[UUID]:

@@ -21,7 +21,7 @@ from conference_orchestrator.flows import entries, fields
 from conference_orchestrator.kernel.database import Versioned, db
 from conference_orchestrator.kernel.errors import Conflict, Invalid, NotPermitted, Stale
 from conference_orchestrator.kernel.outbox import Task
-from conference_orchestrator.kernel.principal import Principal, Role
+from conference_orchestrator.kernel.principal import SYSTEM, Principal, Role
 from conference_orchestrator.kernel.times import wall
 from conference_orchestrator.kernel.transaction import Transaction, transaction
 from conference_orchestrator.network import clinicians, expert_groups, hospitals, networks, notices
@@ -173,7 +173,7 @@ def remove_member(group_id: UUID, clinician_id: UUID, *, by: Principal) -> None:
 
 def store_member(group: ExpertGroup, values: Mapping[str, Any], *, at: datetime) -> tuple[Membership, Outcome]:
     """The clinician's present membership with these values. Invalid for somebody outside the group's network."""
-    person = clinicians.find(values["clinician"])
+    person = clinicians.find(values["clinician"], visible_to=SYSTEM)
     if group.network_id not in {place.network_id for place in person.networks}:
         # The same words as for nobody at all: who is active in other networks is not told here.
         raise Invalid({"clinician": f"There is no clinician {values['clinician']!r}."})

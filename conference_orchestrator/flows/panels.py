@@ -58,7 +58,7 @@ def submit(entered: Mapping[str, Any], *, by: Principal) -> RequestView:
             created_at=tx.now,
         )
         values = {name: value for name, value in entered.items() if name not in {"group", "requester"}}
-        request.enter(_checked(values, request, tx), at=tx.now)
+        request.enter(_checked(values, request, tx, by=by), at=tx.now)
         db.session.add(request)
         db.session.flush()
         missing = request.missing_items()
@@ -74,7 +74,7 @@ def change(request_id: UUID, changes: Mapping[str, Any], *, by: Principal, expec
     """Complete or correct a request that the group has not accepted; a returned one is submitted again."""
     with transaction() as tx:
         request = _locked(request_id, by=by, expected=expected)
-        request.change(_checked(changes, request, tx), at=tx.now)
+        request.change(_checked(changes, request, tx, by=by), at=tx.now)
     return view(request_id, by=by)
 
 
@@ -180,18 +180,20 @@ def listed(
 
 def _requester(named: str | UUID | None, *, by: Principal) -> Clinician:
     if by.role == Role.CLINICIAN:
-        if named is not None and clinicians.find(named, field="requester").id != by.clinician_id:
+        if named is not None and clinicians.find(named, field="requester", visible_to=by).id != by.clinician_id:
             raise Invalid({"requester": "You ask in your own name."})
-        return clinicians.find(by.clinician_id or "", field="requester")
+        return clinicians.find(by.clinician_id or "", field="requester", visible_to=by)
     if named is None:
         raise Invalid({"requester": "Name the clinician who asks."})
-    found = clinicians.find(named, field="requester")
+    found = clinicians.find(named, field="requester", visible_to=by)
     if by.role == Role.REFERENCE_CENTRE and found.hospital_id != by.hospital_id:
         raise Invalid({"requester": "This clinician does not belong to your hospital."})
     return found
 
 
-def _checked(values: Mapping[str, Any], request: ConsultationRequest, tx: Transaction) -> dict[str, Any]:
+def _checked(
+    values: Mapping[str, Any], request: ConsultationRequest, tx: Transaction, *, by: Principal
+) -> dict[str, Any]:
     """The values in the form in which they are stored; Invalid, naming the fields, when they do not fit together."""
     checked = dict(values)
     found = checklists.problems(request.group.checklist, checked.get("checklist", {}))
@@ -205,7 +207,7 @@ def _checked(values: Mapping[str, Any], request: ConsultationRequest, tx: Transa
     if found:
         raise Invalid(found)
     if "attendees" in checked:
-        people = {clinicians.find(one, field="attendees").id for one in checked["attendees"]}
+        people = {clinicians.find(one, field="attendees", visible_to=by).id for one in checked["attendees"]}
         checked["attendees"] = sorted(str(person) for person in people - {request.requester_id})
     return checked
 

@@ -30,7 +30,7 @@ def submit(entered: Mapping[str, Any], *, by: Principal) -> WebinarRequest:
             raise Invalid({"hospital": "You ask for your own hospital."})
         if not hospital.is_reference_centre or not hospital.networks:
             raise Invalid({"hospital": "Only the reference centre of a network may ask for a web conference."})
-        speakers = [clinicians.find(one, field="speakers") for one in entered.get("speakers", [])]
+        speakers = [clinicians.find(one, field="speakers", visible_to=by) for one in entered.get("speakers", [])]
         preferred = entered.get("preferred", [])
         if any(at <= tx.now for at in preferred):
             raise Invalid({"preferred": "A preferred time has passed already."})

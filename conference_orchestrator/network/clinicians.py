@@ -15,7 +15,7 @@ from conference_orchestrator.kernel.database import Identified, Model, Versioned
 from conference_orchestrator.kernel.errors import Invalid, NotFound
 from conference_orchestrator.kernel.paging import Page, Paging, page
 from conference_orchestrator.kernel.principal import Principal, Role
-from conference_orchestrator.network.hospitals import Hospital
+from conference_orchestrator.network.hospitals import Hospital, hospital_network
 from conference_orchestrator.network.references import as_id
 
 
@@ -103,13 +103,16 @@ def by_email(email: str) -> Clinician | None:
     return db.session.scalar(_complete().where(or_(Clinician.email == email, Clinician.id.in_(also))))
 
 
-def find(reference: str | UUID, *, field: str = "clinician") -> Clinician:
-    """The active clinician with that id or address; Invalid, naming `field`, when there is none."""
+def find(reference: str | UUID, *, field: str = "clinician", visible_to: Principal) -> Clinician:
+    """The active clinician with that id or address within the asker's scope; Invalid, naming `field`, without one.
+
+    Somebody outside the scope is told apart from nobody by nothing.
+    """
     identifier = as_id(reference)
-    if identifier is not None:
-        found = db.session.scalar(_complete().where(Clinician.id == identifier))
-    else:
-        found = by_email(str(reference).lower())
+    if identifier is None:
+        known = by_email(str(reference).lower())
+        identifier = known.id if known else None
+    found = db.session.scalar(_scoped(visible_to).where(Clinician.id == identifier)) if identifier else None
     if found is None or found.state != State.ACTIVE:
         raise Invalid({field: f"There is no clinician {str(reference)!r}."})
     return found
@@ -175,6 +178,15 @@ def _scoped(by: Principal) -> Select[Clinician]:
     statement = _complete()
     if by.network_id is not None:
         statement = statement.where(Clinician.networks.any(ClinicianNetwork.network_id == by.network_id))
+    if by.role == Role.REFERENCE_CENTRE:
+        # A centre sees the clinicians of its own networks, and its own whichever network they are in.
+        own = select(hospital_network.c.network_id).where(hospital_network.c.hospital_id == by.hospital_id)
+        statement = statement.where(
+            or_(
+                Clinician.hospital_id == by.hospital_id,
+                Clinician.networks.any(ClinicianNetwork.network_id.in_(own)),
+            )
+        )
     if by.role == Role.CLINICIAN and by.clinician_id is not None:
         # A clinician sees the colleagues of the networks that both are active in.
         own = select(ClinicianNetwork.network_id).where(ClinicianNetwork.clinician_id == by.clinician_id)

@@ -13,6 +13,8 @@ from conference_orchestrator.network.clinicians import Clinician
 from conference_orchestrator.network.networks import Network
 from tests.house import HELPDESK, applicant
 
+ELSEWHERE = {"hospital_name": "Clinique du Parc", "country": "FR"}
+
 
 def enter(given_name: str, *, network: str = "covid", **changes: object) -> Clinician:
     email = f"{given_name.lower()}@szpital.example"
@@ -74,3 +76,15 @@ class TestScope:
             ("Cora", None, "+48 3"),
         ]
         assert {(line.country, line.hospital) for line in listed} == {("PL", "Szpital Świętej Łucji")}
+
+    def test_a_reference_centre_finds_the_clinicians_of_its_networks_and_its_own(self) -> None:
+        directory.add_network({"code": "paedcan", "name": "ERN PaedCan"}, by=HELPDESK)
+        anna, foreign = enter("Anna"), enter("Cora", network="paedcan", hospital=None, **ELSEWHERE)
+        own = enter("Bea", network="paedcan")
+        centre = Principal(role=Role.REFERENCE_CENTRE, hospital_id=own.hospital_id)
+        listed = clinicians.listed(Paging(), visible_to=centre).items
+        assert {person.id for person in listed} == {anna.id, own.id}
+        for reference in (str(foreign.id), foreign.email, "nobody@szpital.example"):
+            with pytest.raises(Invalid) as refused:
+                clinicians.find(reference, field="attendees", visible_to=centre)
+            assert refused.value.errors == {"attendees": [f"There is no clinician {reference!r}."]}
