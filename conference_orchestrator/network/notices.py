@@ -117,7 +117,7 @@ def valid(
     latest: dict[tuple[str, str, str], Notice] = {}
     for notice in db.session.scalars(statement.order_by(Notice.valid_from, Notice.created_at, Notice.id)):
         latest[notice.scope, notice.kind, notice.language] = notice
-    return sorted(latest.values(), key=lambda n: (n.kind, n.language, n.scope))
+    return sorted(latest.values(), key=lambda n: (n.kind, n.language != "en", n.language, n.scope))
 
 
 def for_reader(kind: Kind, *, network_id: UUID, language: str, at: datetime) -> Notice | None:

@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -650,7 +650,7 @@ def bookings() -> Counter[UUID]:
 def moved_to_another_host(stage: Stage, *, before: Callable[[UUID], None]) -> UUID:
     """A conference whose session was moved to an hour at which its own account hosts another group."""
     ines, anna = stage.clinician("ines"), stage.clinician("anna")
-    early, late = stage.group("early", anna), stage.group("late", anna, at=datetime(2026, 1, 1, 15, 0).time())
+    early, late = stage.group("early", anna), stage.group("late", anna, at=time(15))
     stage.allocated(ines, early)
     stage.allocated(ines, late)
     mine, other = stage.conference(early), stage.conference(late)

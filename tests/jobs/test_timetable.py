@@ -51,7 +51,7 @@ def test_two_runs_of_the_same_work_do_not_run_together(house: House) -> None:
 
 
 def test_five_timers_at_once_enqueue_each_work_once(house: House) -> None:
-    said = [house.at_once(5, lambda _: tick(name)) for name in EVERY]
+    said = [house.at_once(5, lambda _, name=name: tick(name)) for name in EVERY]
     assert [Counter(answers) for answers in said] == [{True: 1, False: 4}] * len(EVERY)
     assert enqueued() == dict.fromkeys(EVERY, 1)
 
