@@ -8,11 +8,12 @@ from tests.kernel.migrated import (
     postgres_schema,
     sqlite_schema,
 )
-from tests.scheduling.stage import other_group, round_of_tuesdays, stage
+from tests.scheduling.stage import full, other_group, round_of_tuesdays, stage
 
 __all__ = [
     "both_schemas",
     "covid",
+    "full",
     "house",
     "house_database",
     "migrated_file",

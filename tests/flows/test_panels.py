@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -10,16 +9,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from conference_orchestrator.flows import panels
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Invalid, NotFound, RuleBroken, SlotTaken, Stale
 from conference_orchestrator.kernel.paging import Paging
 from conference_orchestrator.kernel.principal import Principal, Role
-from conference_orchestrator.kernel.transaction import transaction
 from conference_orchestrator.network.expert_groups import ExpertGroup
-from conference_orchestrator.scheduling import sessions
 from conference_orchestrator.scheduling.conferences import Conference
 from conference_orchestrator.scheduling.requests import ConsultationRequest
 from conference_orchestrator.scheduling.sessions import Allocation
@@ -395,74 +392,3 @@ class TestScope:
         with pytest.raises(Invalid) as refused:
             panels.listed(Paging(), by=stage.coordinator, group=other_group.code)
         assert list(refused.value.errors) == ["group"]
-
-
-class TestAtOnce:
-    """Many who want the same, on both databases."""
-
-    @pytest.fixture
-    def house_database(self, both_schemas: str) -> str:
-        return both_schemas
-
-    @pytest.fixture
-    def one_slot_left(self, stage: Stage) -> Stage:
-        stage.meet(ends_on=date(2026, 11, 24), slots=1)
-        return stage
-
-    def test_the_last_slot_goes_to_exactly_one_of_twelve_and_the_others_have_different_places(
-        self, one_slot_left: Stage
-    ) -> None:
-        wanting = [one_slot_left.accepted() for _ in range(12)]
-        db.session.remove()
-        answers = one_slot_left.house.at_once(12, lambda n: panels.allocate(wanting[n], by=HELPDESK))
-        assert Counter(answer.request.state for answer in answers) == {"allocated": 1, "waiting": 11}
-        assert sorted(a.position for a in answers if a.position) == list(range(1, 12))
-        assert one_slot_left.house.count(Conference) == 1
-
-    def test_twelve_collide_once_the_protection_is_taken_away(
-        self, one_slot_left: Stage, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        wanting = [one_slot_left.accepted() for _ in range(12)]
-        with transaction():
-            db.session.execute(text("DROP INDEX uq_allocation_slot"))
-        # Everybody has chosen before anybody takes: the slowest of all looks.
-        chosen = threading.Barrier(12, timeout=30)
-        take = panels._take
-
-        def take_when_all_have_chosen(*of: Any, **named: Any) -> None:
-            chosen.wait()
-            take(*of, **named)
-
-        monkeypatch.setattr(panels, "_take", take_when_all_have_chosen)
-        db.session.remove()
-        answers = one_slot_left.house.at_once(12, lambda n: panels.allocate(wanting[n], by=HELPDESK))
-        assert sum(a.request.state == "allocated" for a in answers) > 1, "the harness can no longer see the bug"
-
-    def test_of_two_coordinators_who_give_two_requests_one_slot_one_is_refused(self, one_slot_left: Stage) -> None:
-        wanting = [one_slot_left.accepted() for _ in range(2)]
-        slot_id = one_slot_left.slots(one_slot_left.first().id)[0].id
-        db.session.remove()
-        answers = one_slot_left.house.at_once(2, lambda n: panels.allocate(wanting[n], slot_id=slot_id, by=HELPDESK))
-        assert sum(isinstance(answer, SlotTaken) for answer in answers) == 1
-        assert one_slot_left.house.count(Allocation) == 1
-
-    def test_one_request_that_two_allocate_gets_one_slot(self, round_of_tuesdays: Stage) -> None:
-        request_id = round_of_tuesdays.accepted()
-        db.session.remove()
-        answers = round_of_tuesdays.house.at_once(2, lambda _: panels.allocate(request_id, by=HELPDESK))
-        assert sum(isinstance(answer, RuleBroken) for answer in answers) == 1
-        assert round_of_tuesdays.house.count(Allocation) == 1
-
-    def test_a_request_that_is_allocated_while_it_is_withdrawn_holds_no_slot(self, round_of_tuesdays: Stage) -> None:
-        stage = round_of_tuesdays
-        for _ in range(3):
-            request_id = stage.accepted()
-            db.session.remove()
-            steps = [
-                lambda of=request_id: panels.allocate(of, by=HELPDESK),
-                lambda of=request_id: panels.withdraw(of, by=HELPDESK),
-            ]
-            answers = stage.house.at_once(2, lambda n: steps[n]())  # noqa: B023  - both are done within the round
-            assert not isinstance(answers[1], Exception)
-            assert stage.request(request_id).request.state == "withdrawn"
-        assert len(sessions.free_slots(stage.group.id, now=stage.house.clock.at)) == 52

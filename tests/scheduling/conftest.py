@@ -9,10 +9,11 @@ from tests.kernel.migrated import (
     sqlite_schema,
 )
 from tests.kernel.migrated import sqlite_schema as house_database
-from tests.scheduling.stage import other_group, round_of_tuesdays, stage
+from tests.scheduling.stage import full, other_group, round_of_tuesdays, stage
 
 __all__ = [
     "both_schemas",
+    "full",
     "house",
     "house_database",
     "migrated_file",

@@ -200,6 +200,15 @@ def round_of_tuesdays(stage: Stage) -> Stage:
 
 
 @pytest.fixture
+def full(round_of_tuesdays: Stage) -> Stage:
+    """The next session with two cases, its meeting made and everybody invited."""
+    round_of_tuesdays.allocated(attendees=[str(round_of_tuesdays.people["inês"].id)])
+    round_of_tuesdays.allocated(case_reference="CPMS-2", requester=round_of_tuesdays.people["jörg"].id)
+    round_of_tuesdays.work()
+    return round_of_tuesdays
+
+
+@pytest.fixture
 def other_group(stage: Stage) -> ExpertGroup:
     """Another group of the network, with a round of its own."""
     group = _group("ewing", "Ewing")

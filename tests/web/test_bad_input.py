@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -164,3 +165,57 @@ def test_nothing_is_stored_of_what_is_refused(shared):
 def test_a_code_that_is_taken_is_a_conflict(shared):
     answer = shared.post("/hospitals", HOSPITAL | {"code": "warsaw"})
     assert (answer.status_code, answer.json["type"]) == (409, "/problems/conflict")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"rule": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR,SA,SU", "ends_on": "2054-12-31"}, "rule"),  # 10,000 occurrences
+        ({"rule": "FREQ=WEEKLY;BYDAY=TU;COUNT=10000"}, "rule"),
+        ({"rule": "FREQ=WEEKLY;BYDAY=TU;INTERVAL=0"}, "rule"),
+        ({"rule": "FREQ=WEEKLY;BYDAY=SU", "start_time": "02:30", "starts_on": "2027-03-01"}, "start_time"),
+        ({"starts_on": "2031-01-01"}, "starts_on"),
+        ({"ends_on": "2026-10-31"}, "ends_on"),
+        ({"slots": 50, "slot_minutes": 60}, "slot_minutes"),
+    ],
+)
+def test_a_round_that_cannot_be_held_is_refused_and_makes_no_session(service, changes, field):
+    before = service.get("/sessions?limit=500").json["items"]
+    answer = service.post("/expert-groups/{group}/series", ROUND | changes)
+    assert (answer.status_code, list(answer.json["errors"])) == (422, [field])
+    assert service.get("/sessions?limit=500").json["items"] == before
+    assert len(service.get("/expert-groups/{group}/series").json["items"]) == 1
+
+
+def accepted(service):
+    request = service.made("/consultation-requests", request_for(service))
+    service.made(f"/consultation-requests/{request['id']}/triage", {"decision": "accept"})
+    return f"/consultation-requests/{request['id']}"
+
+
+def test_a_slot_of_a_closed_round_is_refused_by_its_name(service):
+    request = accepted(service)
+    slot = service.get("/sessions").json["items"][3]["slots"][0]["id"]
+    assert service.ask("DELETE", "/series/{series}").status_code == 204
+    answer = service.post(f"{request}/allocation", {"slot": slot})
+    assert (answer.status_code, answer.json["errors"]) == (422, {"slot": ["The session is cancelled."]})
+    assert service.get(request).json["state"] == "accepted"
+
+
+def test_a_slot_of_a_past_session_is_refused_by_its_name(service):
+    request = accepted(service)
+    session = service.get("/sessions").json["items"][0]
+    service.clock.move_on(timedelta(days=2))
+    answer = service.post(f"{request}/allocation", {"slot": session["slots"][1]["id"]})
+    assert (answer.status_code, answer.json["errors"]) == (422, {"slot": ["The session has already begun."]})
+    moved = service.post(f"/sessions/{session['id']}/move", {"starts_at": FUTURE})
+    assert (moved.status_code, moved.json["detail"]) == (409, "The session has already begun.")
+
+
+def test_a_slot_of_nobody_or_of_another_group_is_refused_by_its_name(service):
+    request = accepted(service)
+    service.made("/expert-groups/{other_group}/series", ROUND)
+    foreign = service.get("/sessions?group=ewing").json["items"][0]["slots"][0]["id"]
+    for slot in (foreign, "00000000-0000-0000-0000-000000000000"):
+        answer = service.post(f"{request}/allocation", {"slot": slot})
+        assert (answer.status_code, list(answer.json["errors"])) == (422, ["slot"])

@@ -169,3 +169,15 @@ def test_the_list_as_xlsx_has_no_formula(hostile):
 def test_the_list_in_another_form_is_406(shared):
     answer = shared.get("/participants?network=covid", headers={"Accept": "application/pdf"})
     assert answer.status_code == 406
+
+
+def test_the_participant_list_comes_in_pages_without_gaps(shared):
+    whole = shared.get("/participants?network=covid").json["items"]
+    seen, address = [], "/participants?network=covid&limit=1"
+    while address:
+        page = shared.get(address).json
+        seen += page["items"]
+        address = page["next"]
+    assert seen == whole
+    assert len(whole) > 1
+    assert shared.get("/participants?network=covid&cursor=x").status_code == 422

@@ -12,6 +12,7 @@ from werkzeug.exceptions import NotAcceptable
 from conference_orchestrator.flows import access, directory, joining
 from conference_orchestrator.flows.access import Known
 from conference_orchestrator.kernel.errors import Invalid
+from conference_orchestrator.kernel.paging import Page, Paging
 from conference_orchestrator.kernel.principal import Role
 from conference_orchestrator.network import clinicians, expert_groups
 from conference_orchestrator.network.clinicians import Clinician
@@ -20,7 +21,6 @@ from conference_orchestrator.web.api.people import PersonEntry
 from conference_orchestrator.web.fields import OneLine, Reference
 from conference_orchestrator.web.idempotency import once
 from conference_orchestrator.web.kit import (
-    Form,
     Json,
     Paged,
     Resource,
@@ -85,7 +85,7 @@ class ParticipantSchema(Schema):
     phone = fields.String(allow_none=True)
 
 
-class ParticipantQuery(Form):
+class ParticipantQuery(Paged):
     """Of which network."""
 
     network = Reference(required=True)
@@ -151,12 +151,21 @@ def participants(query: Json) -> Json | Response:
     if media is None:
         raise NotAcceptable("The list can be had as JSON, CSV or XLSX.")
     if media == "application/json":
-        return whole(lines)
+        return items(_part(lines, paging(query)))
     columns = ("country", "hospital", "name", "email", "phone")
     body, name = sheets.WRITERS[media](columns, lines), f"participants.{sheets.ENDINGS[media]}"
     return current_app.response_class(
         body, mimetype=media, headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )
+
+
+def _part(lines: list[Json], wanted: Paging) -> Page[Json]:
+    """A page of a list that is put in order as a whole: its cursor is the place of the next line."""
+    if wanted.cursor is not None and not wanted.cursor.isdecimal():
+        raise Invalid({"cursor": "This is not a cursor that a list gave out."})
+    start = int(wanted.cursor or 0)
+    end = start + wanted.limit
+    return Page(lines[start:end], str(end) if end < len(lines) else None)
 
 
 def shown(person: Clinician, known: Known) -> Json:
