@@ -58,7 +58,7 @@ def panel_title(group: ExpertGroup, session: Session) -> str:
 
 
 def want_for_session(tx: Transaction, session: Session, group: ExpertGroup) -> Conference:
-    """The session needs its one meeting: have it made, or made again, or changed to the session's present window.
+    """The session needs its one meeting: have it made, once, in the session's present window.
 
     When every host account is busy the conference waits, and the helpdesk is told; the booking of the slot stands.
     """
@@ -67,8 +67,6 @@ def want_for_session(tx: Transaction, session: Session, group: ExpertGroup) -> C
     conference = conferences.for_session(
         session, network_id=group.network_id, title=title, provider=provider, at=tx.now
     )
-    if not conference.is_wanted:
-        conference.want_again()
     conference.want(title=title, starts_at=session.starts_at, ends_at=session.ends_at)
     db.session.flush()
     if not reserve_host(conference):

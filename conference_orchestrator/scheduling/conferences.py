@@ -123,10 +123,6 @@ class Conference(Versioned, Model):
         """It is not wanted any more; `ensure` takes the meeting away, the calendars are told at once."""
         self.is_wanted, self.reason = False, reason
 
-    def want_again(self) -> None:
-        """A session got a request again after its meeting had been given up: a new meeting, under a new key."""
-        self.is_wanted, self.reason, self.state, self.attempts = True, None, State.WANTED, 0
-
 
 def new_key() -> str:
     """A word that marks our meeting at the provider: unique, and about nobody."""

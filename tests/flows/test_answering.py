@@ -41,7 +41,10 @@ def panel(house: House, stage: Stage) -> SimpleNamespace:
     group = stage.group("brain", anna)
     stage.allocated(ines, group)
     settle(house, *WORK)
-    return SimpleNamespace(anna=anna, ines=ines, group=group, session=stage.session(group))
+    session = stage.session(group)
+    times = {"starts_at": session.starts_at, "ends_at": session.ends_at}
+    slot = SimpleNamespace(starts_at=session.slots[0].starts_at, ends_at=session.slots[0].ends_at)
+    return SimpleNamespace(anna=anna, ines=ines, group=group, session_id=session.id, slot=slot, **times)
 
 
 def invitation_of(person: Clinician) -> UUID:
@@ -61,14 +64,14 @@ def test_the_link_in_the_mail_shows_the_own_invitation(house: House, panel: Simp
     view = answering.invitation(token)
     assert view.clinician.id == panel.ines.id
     assert (view.role, view.case_reference, view.title) == ("requester", "CPMS-1", "Brain")
-    assert (view.starts_at, view.ends_at) == (panel.session.slots[0].starts_at, panel.session.slots[0].ends_at)
+    assert (view.starts_at, view.ends_at) == (panel.slot.starts_at, panel.slot.ends_at)
     assert (view.state, view.join_url) == ("open", "https://meet.example/001")
 
 
 def test_an_expert_sees_the_session_and_no_case(panel: SimpleNamespace) -> None:
     view = answering.invitation(link_of(panel.anna))
     assert (view.role, view.case_reference) == ("expert", None)
-    assert (view.starts_at, view.ends_at) == (panel.session.starts_at, panel.session.ends_at)
+    assert (view.starts_at, view.ends_at) == (panel.starts_at, panel.ends_at)
 
 
 def test_looking_answers_nothing(panel: SimpleNamespace) -> None:
@@ -95,17 +98,17 @@ def test_the_latest_answer_counts(stage: Stage, panel: SimpleNamespace) -> None:
 def test_the_link_still_serves_after_a_move_and_shows_the_new_time(house: House, panel: SimpleNamespace) -> None:
     link = link_of(panel.anna)
     answering.answer(link, Answer.ACCEPTED)
-    rounds.move(panel.session.id, panel.session.starts_at + timedelta(hours=1), by=HELPDESK)
+    rounds.move(panel.session_id, panel.starts_at + timedelta(hours=1), by=HELPDESK)
     settle(house, *WORK)
     view = answering.invitation(link)
-    assert view.starts_at == panel.session.starts_at + timedelta(hours=1)
+    assert view.starts_at == panel.starts_at + timedelta(hours=1)
     assert view.invitation.answer is None
 
 
 def test_a_cancelled_session_can_be_answered_no_more_even_before_anybody_was_told(
     house: House, panel: SimpleNamespace
 ) -> None:
-    rounds.cancel(panel.session.id, "ill", by=HELPDESK)
+    rounds.cancel(panel.session_id, "ill", by=HELPDESK)
     for _ in range(2):
         view = answering.invitation(link_of(panel.anna))
         assert (view.state, view.join_url) == ("cancelled", None)
@@ -123,7 +126,7 @@ def test_who_was_taken_off_sees_no_link(house: House, stage: Stage, panel: Simpl
 
 
 def test_what_is_over_can_be_answered_no_more(house: House, panel: SimpleNamespace) -> None:
-    house.clock.at = panel.session.ends_at
+    house.clock.at = panel.ends_at
     view = answering.invitation(link_of(panel.anna))
     assert (view.state, view.join_url) == ("over", None)
     with pytest.raises(RuleBroken, match="is over"):
@@ -131,7 +134,7 @@ def test_what_is_over_can_be_answered_no_more(house: House, panel: SimpleNamespa
 
 
 def test_the_requester_is_through_when_the_own_slot_is(house: House, panel: SimpleNamespace) -> None:
-    house.clock.at = panel.session.slots[0].ends_at
+    house.clock.at = panel.slot.ends_at
     assert answering.invitation(link_of(panel.ines)).state == "over"
     assert answering.invitation(link_of(panel.anna)).state == "open"
 

@@ -54,6 +54,7 @@ class Post:
         return None
 
     def send(self, from_address: str, to_address: str, data: bytes) -> str:
+        assert from_address == "helpdesk@network.example"
         self.saw_transaction_open |= is_open()
         self.before()
         name = to_address.partition("@")[0]
@@ -277,7 +278,7 @@ def test_it_waits_while_the_earlier_one_is_deferred_or_in_doubt(house: House, po
 
 @pytest.mark.parametrize("trouble", [[Refused("550")], [Lost("silence")] * 3])
 def test_it_goes_once_the_earlier_one_is_given_up(house: House, post: Post, trouble: list[Exception]) -> None:
-    post.troubles["ines"] = trouble
+    post.troubles["ines"] = [*trouble]
     tell(chain(1))
     tell(chain(2))
     settle(house, DELIVER)
@@ -419,7 +420,7 @@ def test_what_is_done_waits_or_is_in_hand_is_not_overdue(house: House, post: Pos
 
 @pytest.mark.parametrize("trouble", [[Refused("550")], [Lost("silence")] * 3, [Deferred("450")]])
 def test_the_helpdesk_sends_again_what_did_not_arrive(house: House, post: Post, trouble: list[Exception]) -> None:
-    post.troubles["a"] = trouble
+    post.troubles["a"] = [*trouble]
     tell(alert("a"))
     settle(house, DELIVER, moving_the_clock=isinstance(trouble[0], Lost))
     house.queue.tasks.clear()

@@ -1,0 +1,224 @@
+"""Messages: written once for each cause, claimed by one worker at a time, found again when their task is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Connection, select, update
+from sqlalchemy.exc import IntegrityError
+
+from conference_orchestrator.kernel.database import db
+from conference_orchestrator.kernel.errors import NotFound
+from conference_orchestrator.kernel.outbox import Rank
+from conference_orchestrator.kernel.transaction import steps, transaction
+from conference_orchestrator.ledger import messages
+from conference_orchestrator.ledger.messages import AMBIGUOUS_BUDGET, LEASE, Draft, Message, Recipient, State
+from tests.house import House
+
+A_SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def house_database(database_url: str) -> str:
+    return database_url
+
+
+@pytest.fixture
+def connection(house: House) -> Iterator[Connection]:
+    with steps() as opened:
+        yield opened
+
+
+def draft(name: str, **more: Any) -> Draft:
+    to = Recipient(address=f"{name}@hospital.example", name=name, language="en", time_zone="Europe/Lisbon")
+    return Draft(**{"kind": "desk-alert", "facts": {}, "cause": "because", "to": to, **more})
+
+
+def write(*drafts: Draft) -> list[UUID]:
+    with transaction() as tx:
+        return list(messages.write(drafts, now=tx.now))
+
+
+def put(message_id: UUID, **values: Any) -> None:
+    with transaction():
+        db.session.execute(update(Message).where(Message.id == message_id).values(values))
+
+
+def row(message_id: UUID) -> Message:
+    db.session.rollback()
+    found = select(Message).where(Message.id == message_id).execution_options(populate_existing=True)
+    return db.session.scalars(found).one()
+
+
+# ---- written ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_cause_recipient_and_kind_is_the_same_message(house: House) -> None:
+    assert len(write(draft("a"), draft("b"), draft("a"))) == 2
+    assert write(draft("a")) == []
+    assert len(write(draft("a", cause="another"), draft("a", kind="request-waiting"))) == 2
+    assert house.count(Message) == 4
+
+
+def test_writing_tells_the_ids_of_the_new_ones_only(house: House) -> None:
+    write(draft("a"))
+    new = draft("b")
+    assert write(draft("a"), new) == [new.id]
+
+
+def test_the_database_itself_refuses_a_second_one(house: House) -> None:
+    write(draft("a"))
+
+    def again() -> None:
+        with transaction():
+            known = db.session.scalars(select(Message)).one()
+            values = {c.name: getattr(known, c.key) for c in Message.__table__.columns}
+            db.session.add(Message(**values | {"id": uuid4()}))
+
+    with pytest.raises(IntegrityError):
+        again()
+
+
+def test_a_large_mailing_is_written_in_few_statements(house: House) -> None:
+    assert len(write(*[draft(f"n{number}") for number in range(2 * messages.ROWS_AT_ONCE + 1)])) == 1001
+    assert house.count(Message) == 1001
+
+
+# ---- claimed ---------------------------------------------------------------------------------------------------------
+
+
+def claimed(connection: Connection, message_id: UUID, *, now: datetime, worker: str = "me") -> bool:
+    return messages.claim(connection, message_id, worker=worker, now=now) is not None
+
+
+@pytest.mark.parametrize(
+    ("values", "may"),
+    [
+        ({"state": "queued"}, True),
+        ({"state": "deferred"}, True),
+        ({"state": "ambiguous", "lost_answers": AMBIGUOUS_BUDGET}, True),
+        ({"state": "ambiguous", "lost_answers": AMBIGUOUS_BUDGET + 1}, False),
+        ({"state": "sent"}, False),
+        ({"state": "failed"}, False),
+        ({"state": "suppressed"}, False),
+    ],
+)
+def test_only_what_has_to_go_is_claimed(house: House, values: dict[str, Any], may: bool) -> None:
+    (message_id,) = write(draft("a"))
+    put(message_id, **values)
+    with steps() as connection:
+        assert claimed(connection, message_id, now=house.clock.at) is may
+
+
+def test_a_claim_holds_others_off_until_its_lease_is_over(house: House) -> None:
+    (message_id,) = write(draft("a"))
+    with steps() as connection:
+        assert claimed(connection, message_id, now=house.clock.at)
+        for later, may in [(timedelta(0), False), (LEASE, False), (LEASE + A_SECOND, True)]:
+            assert claimed(connection, message_id, now=house.clock.at + later, worker="other") is may
+    assert (row(message_id).state, row(message_id).worker, row(message_id).attempts) == ("sending", "other", 2)
+
+
+def test_nothing_is_claimed_before_it_is_due(house: House) -> None:
+    (message_id,) = write(draft("a"))
+    put(message_id, due_at=house.clock.at + A_SECOND)
+    with steps() as connection:
+        assert not claimed(connection, message_id, now=house.clock.at)
+        assert claimed(connection, message_id, now=house.clock.at + A_SECOND)
+
+
+@pytest.mark.parametrize(
+    ("values", "may"),
+    [
+        ({"state": "queued"}, False),
+        ({"state": "sending"}, False),
+        ({"state": "deferred"}, False),
+        ({"state": "ambiguous", "lost_answers": 1}, False),
+        ({"state": "ambiguous", "lost_answers": AMBIGUOUS_BUDGET + 1}, True),
+        ({"state": "sent"}, True),
+        ({"state": "failed"}, True),
+        ({"state": "suppressed"}, True),
+    ],
+)
+def test_one_of_a_chain_waits_until_those_before_it_are_done(house: House, values: dict[str, Any], may: bool) -> None:
+    (first,) = write(draft("a", cause="1", chain="uid:a", number=1))
+    (second,) = write(draft("a", cause="2", chain="uid:a", number=2))
+    (foreign,) = write(draft("b", cause="2", chain="uid:b", number=2))
+    put(first, **values)
+    with steps() as connection:
+        assert claimed(connection, second, now=house.clock.at) is may
+        assert claimed(connection, foreign, now=house.clock.at), "another person's chain is another one"
+
+
+def test_only_the_worker_that_holds_a_message_marks_it(house: House) -> None:
+    (message_id,) = write(draft("a"))
+    with steps() as connection:
+        claimed(connection, message_id, now=house.clock.at)
+        assert not messages.mark(connection, message_id, worker="other", state=State.FAILED, answer="no")
+        assert messages.mark(connection, message_id, worker="me", state=State.SENT, answer="x" * 900)
+        assert not messages.mark(connection, message_id, worker="me", state=State.FAILED, answer="no")
+    assert (row(message_id).state, row(message_id).lease_until, len(row(message_id).last_answer)) == ("sent", None, 500)
+
+
+# ---- found again -----------------------------------------------------------------------------------------------------
+
+
+def test_what_still_has_to_go_is_told_with_its_instant(house: House) -> None:
+    now = house.clock.at
+    names = ("queued", "deferred", "sending", "sent", "doubtful", "given-up")
+    kept = {name: write(draft(name))[0] for name in names}
+    put(kept["deferred"], state="deferred", due_at=now + timedelta(minutes=5))
+    put(kept["sending"], state="sending", lease_until=now + LEASE)
+    put(kept["sent"], state="sent")
+    put(kept["doubtful"], state="ambiguous", lost_answers=1, due_at=now + A_SECOND)
+    put(kept["given-up"], state="ambiguous", lost_answers=AMBIGUOUS_BUDGET + 1)
+    assert dict(messages.unfinished(list(kept.values()))) == {
+        kept["queued"]: now,
+        kept["deferred"]: now + timedelta(minutes=5),
+        kept["sending"]: now + LEASE,
+        kept["doubtful"]: now + A_SECOND,
+    }
+
+
+def test_who_waits_for_another_has_the_instant_of_that_one(house: House) -> None:
+    now = house.clock.at
+    (first,) = write(draft("a", cause="1", chain="uid:a", number=1))
+    (second,) = write(draft("a", cause="2", chain="uid:a", number=2))
+    put(first, state="deferred", due_at=now + timedelta(hours=1))
+    assert dict(messages.unfinished([second])) == {second: now + timedelta(hours=1)}
+    put(first, state="sent")
+    assert dict(messages.unfinished([second])) == {second: now}
+
+
+def test_what_is_overdue_is_listed_by_urgency_and_without_those_that_wait(house: House) -> None:
+    now = house.clock.at
+    (normal,) = write(draft("normal"))
+    (urgent,) = write(draft("urgent", rank=Rank.URGENT))
+    (first,) = write(draft("a", cause="1", chain="uid:a", number=1, rank=Rank.BULK))
+    write(draft("a", cause="2", chain="uid:a", number=2))
+    (leased,) = write(draft("leased"))
+    put(leased, state="sending", lease_until=now + LEASE)
+    (sent,) = write(draft("sent"))
+    put(sent, state="sent")
+    assert list(messages.overdue(before=now)) == []
+    assert list(messages.overdue(before=now + A_SECOND)) == [urgent, normal, first]
+    assert leased in messages.overdue(before=now + LEASE + A_SECOND)
+
+
+def test_what_a_later_one_of_its_chain_replaced_is_known(house: House) -> None:
+    (first,) = write(draft("a", cause="1", chain="uid:a", number=1))
+    assert not messages.is_replaced(messages.get(first))
+    (second,) = write(draft("a", cause="2", chain="uid:a", number=2))
+    (alone,) = write(draft("b"))
+    assert messages.is_replaced(messages.get(first))
+    assert not messages.is_replaced(messages.get(second))
+    assert not messages.is_replaced(messages.get(alone))
+
+
+def test_a_message_that_there_is_not_is_not_found(house: House) -> None:
+    with pytest.raises(NotFound):
+        messages.get(uuid4())
