@@ -45,6 +45,10 @@ def by_code(paging: Paging) -> Page[Network]:
     return page(select(Network), paging, by=[Network.code])
 
 
+# The same in every process: test runs in several compare what they have collected.
+SOME_ID = "3f2a8a52-4a1f-4f5b-9d43-0f6f0a3f3c11"
+
+
 def cursor(*values: Any) -> str:
     return written(json.dumps(values))
 
@@ -100,9 +104,9 @@ def test_a_row_that_comes_in_between_neither_hides_nor_repeats_another() -> None
         "bm90IGpzb24",
         cursor(),
         cursor("2026-11-23T09:00:00+00:00"),
-        cursor("2026-11-23T09:00:00+00:00", str(uuid4()), "too many"),
-        cursor("2026-11-23T09:00:00", str(uuid4())),
-        cursor("yesterday", str(uuid4())),
+        cursor("2026-11-23T09:00:00+00:00", SOME_ID, "too many"),
+        cursor("2026-11-23T09:00:00", SOME_ID),
+        cursor("yesterday", SOME_ID),
         cursor("2026-11-23T09:00:00+00:00", "no-id"),
         cursor(5, 6),
         cursor(None, None),
