@@ -15,7 +15,7 @@ from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import NotFound
 from conference_orchestrator.kernel.transaction import transaction
 from conference_orchestrator.ledger import invitations
-from conference_orchestrator.ledger.invitations import CalendarObject, Content, Invitation, Method
+from conference_orchestrator.ledger.invitations import CalendarObject, Content, Invitation
 from tests.faulty_provider import FaultyProvider
 from tests.house import House
 from tests.stage import Stage
@@ -186,4 +186,3 @@ def test_two_who_issue_at_once_send_each_object_once(ledger: Ledger) -> None:
 def test_an_invitation_that_there_is_not_is_not_found(ledger: Ledger) -> None:
     with pytest.raises(NotFound):
         invitations.get(uuid4())
-    assert Method("CANCEL") is Method.CANCEL

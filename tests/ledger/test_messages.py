@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -25,12 +24,6 @@ A_SECOND = timedelta(seconds=1)
 @pytest.fixture
 def house_database(database_url: str) -> str:
     return database_url
-
-
-@pytest.fixture
-def connection(house: House) -> Iterator[Connection]:
-    with steps() as opened:
-        yield opened
 
 
 def draft(name: str, **more: Any) -> Draft:
