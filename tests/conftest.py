@@ -1,4 +1,4 @@
-"""What any test may ask for: an empty database, and a way to say that something outside is absent."""
+"""What any test may ask for: databases, the house that flows live in, a way to say that something is absent."""
 
 from __future__ import annotations
 
@@ -11,6 +11,18 @@ from typing import NoReturn
 import pytest
 
 from tests import postgres
+from tests.house import house, house_database
+from tests.migrated import both_schemas, migrated_file, migrated_template, postgres_schema, sqlite_schema
+
+__all__ = [
+    "both_schemas",
+    "house",
+    "house_database",
+    "migrated_file",
+    "migrated_template",
+    "postgres_schema",
+    "sqlite_schema",
+]
 
 
 def absent(what: str, because: str) -> NoReturn:

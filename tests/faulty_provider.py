@@ -35,6 +35,7 @@ class FaultyProvider:
         self._faults: dict[str, list[Fault]] = {}
         self._during: dict[str, list[Callable[[], Any]]] = {}
         self._hidden: dict[str, int] = {}
+        self._made = 0
         self.meetings: dict[str, Meeting] = {}
         self.calls: list[str] = []
         self.sees_transaction_open = False
@@ -106,7 +107,8 @@ class FaultyProvider:
         return None
 
     def _create(self, spec: MeetingSpec) -> Meeting:
-        number = self.count("create")
+        self._made += 1
+        number = self._made
         made = replace(
             MockProvider().create(spec),
             ref=MeetingRef(self.name, f"meeting-{number:03}", spec.host),

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import Connection, func, select
 
-from conference_orchestrator import kernel, ledger, network, scheduling
 from conference_orchestrator.flows import directory
 from conference_orchestrator.kernel import ports
 from conference_orchestrator.kernel.database import Model, connect, db
@@ -97,14 +93,14 @@ class House:
 
 
 @pytest.fixture
-def house_database(tmp_path: Path) -> str:
+def house_database(sqlite_schema: str) -> str:
     """Where the house keeps its data; a module that wants another database has a fixture of this name of its own."""
-    return f"sqlite:///{tmp_path / 'house.db'}"
+    return sqlite_schema
 
 
 @pytest.fixture
 def house(house_database: str) -> Iterator[House]:
-    """The house, with its application's context open and all tables made."""
+    """The house, with its application's context open, on a database with the whole schema."""
     app = Flask("house")
     connect(app, house_database)
     built = House(app=app, clock=StandingClock(), queue=RememberingQueue())
@@ -112,17 +108,9 @@ def house(house_database: str) -> Iterator[House]:
     ports.clock.fill(app, built.clock)
     ports.queue.fill(app, built.queue)
     with app.app_context():
-        _know_every_table()
-        Model.metadata.create_all(db.engine)
         yield built
         db.session.remove()
         db.engine.dispose()
-
-
-def _know_every_table() -> None:
-    for package in (kernel, network, scheduling, ledger):
-        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-            importlib.import_module(module.name)
 
 
 def applicant(**changes: Any) -> dict[str, Any]:

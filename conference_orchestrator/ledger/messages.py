@@ -56,7 +56,9 @@ class State(StrEnum):
     SUPPRESSED = "suppressed"
 
 
+# Spelt out in the queries too that look through all messages: only then SQLite takes the partial index.
 OPEN = text("state IN ('queued', 'sending', 'deferred', 'ambiguous')")
+CHAINED = text("chain IS NOT NULL")
 
 
 class Message(Identified, Model):
@@ -67,7 +69,7 @@ class Message(Identified, Model):
         one_of("state", State),
         UniqueConstraint("cause", "address", "kind"),
         Index("ix_message_due", "due_at", sqlite_where=OPEN, postgresql_where=OPEN),
-        Index("ix_message_chain", "chain", "number", sqlite_where=OPEN, postgresql_where=OPEN),
+        Index("ix_message_chain", "chain", "number", sqlite_where=CHAINED, postgresql_where=CHAINED),
         Index(None, "conference_id", "created_at", "id"),
         Index(None, "created_at", "id"),
     )
@@ -207,7 +209,7 @@ def overdue(*, before: datetime, limit: int = 1000) -> Sequence[UUID]:
 
     Those that wait for an earlier one of their chain are left out: the task that they belong to comes back for them.
     """
-    statement = select(Message.id).where(Message.due_at < before, _still_to_go(Message), ~_waits_for_another())
+    statement = select(Message.id).where(OPEN, Message.due_at < before, _still_to_go(Message), ~_waits_for_another())
     statement = statement.where(or_(Message.lease_until.is_(None), Message.lease_until < before))
     return db.session.scalars(statement.order_by(Message.rank, Message.due_at, Message.number).limit(limit)).all()
 

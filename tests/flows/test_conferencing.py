@@ -304,8 +304,8 @@ class TestManyAtOnce:
     """Eight workers on one conference, on both databases."""
 
     @pytest.fixture
-    def house_database(self, database_url: str) -> str:
-        return database_url
+    def house_database(self, both_schemas: str) -> str:
+        return both_schemas
 
     def test_one_of_eight_workers_creates(
         self, house: House, stage: Stage, provider: FaultyProvider, conference_id: UUID

@@ -21,11 +21,6 @@ from tests.scheduling.stage import ProviderWithHosts, Stage
 
 
 @pytest.fixture
-def house_database(sqlite_schema: str) -> str:
-    return sqlite_schema
-
-
-@pytest.fixture
 def two_groups(round_of_tuesdays: Stage, other_group: ExpertGroup) -> Stage:
     """Two groups that meet at the same hour, at a provider that wants hosts."""
     assert other_group.code == "ewing"

@@ -80,7 +80,7 @@ class Mails:
     def new(self) -> list[Message]:
         found = [m for m in self.house.messages() if m.kind.startswith("invitation") and m.id not in self.seen]
         self.seen |= {message.id for message in found}
-        return sorted(found, key=lambda message: (message.name, message.facts["uid"]))
+        return sorted(found, key=lambda message: (message.name, message.facts["uid"], message.number))
 
     def __call__(self) -> list[tuple[str, str, int]]:
         return [(m.name.split()[0].lower(), m.kind, m.facts["sequence"]) for m in self.new()]
@@ -284,7 +284,7 @@ def test_who_comes_back_gets_a_higher_sequence_than_the_cancellation(
     settle(house, *WORK)
     directory.add_member(group.id, people.emil.id, role="expert", by=HELPDESK)
     settle(house, *WORK)
-    assert invited() == [("emil", "invitation", 2), ("emil", "invitation-cancel", 1)]
+    assert invited() == [("emil", "invitation-cancel", 1), ("emil", "invitation", 2)]
 
 
 def test_after_somebody_left_a_move_goes_to_those_who_are_still_there(

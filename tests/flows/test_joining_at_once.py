@@ -20,9 +20,9 @@ pytestmark = pytest.mark.usefixtures("covid")
 
 
 @pytest.fixture
-def house_database(database_url: str) -> str:
+def house_database(both_schemas: str) -> str:
     """SQLite and PostgreSQL."""
-    return database_url
+    return both_schemas
 
 
 def pending(network: str) -> UUID:

@@ -26,11 +26,6 @@ from tests.scheduling.stage import TUESDAY, WEEK, Stage
 NEW_MEETING = ["ensure-conference", "issue-invitations"]
 
 
-@pytest.fixture
-def house_database(sqlite_schema: str) -> str:
-    return sqlite_schema
-
-
 class TestSubmitting:
     def test_a_complete_request_is_submitted_and_the_requester_told(self, stage: Stage) -> None:
         found = panels.submit(stage.entered(), by=HELPDESK)

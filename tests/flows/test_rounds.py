@@ -32,11 +32,6 @@ HOUR = timedelta(hours=1)
 TOLD = ["ensure-conference", "issue-invitations"]
 
 
-@pytest.fixture
-def house_database(sqlite_schema: str) -> str:
-    return sqlite_schema
-
-
 def contents() -> dict[str, list[tuple[Any, ...]]]:
     """All rows of the tables that a change of a session could touch."""
     tables = (Session, Slot, ConsultationRequest, Conference, Invitation)

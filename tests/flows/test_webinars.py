@@ -26,11 +26,6 @@ START = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture
-def house_database(sqlite_schema: str) -> str:
-    return sqlite_schema
-
-
 def entered(**changes: Any) -> dict[str, Any]:
     """What a reference centre types in."""
     return {

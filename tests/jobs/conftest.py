@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from conference_orchestrator.jobs import embedded, timetable  # noqa: F401  - so that their tables are made
 from conference_orchestrator.jobs.embedded import EmbeddedQueue
 from conference_orchestrator.kernel import ports
-from tests.house import House, house
-
-__all__ = ["house"]
+from tests.house import House
 
 
 @pytest.fixture
-def house_database(database_url: str) -> str:
-    return database_url
+def house_database(both_schemas: str) -> str:
+    return both_schemas
 
 
 @pytest.fixture

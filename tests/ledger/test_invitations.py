@@ -61,8 +61,8 @@ class Ledger:
 
 
 @pytest.fixture
-def house_database(database_url: str) -> str:
-    return database_url
+def house_database(both_schemas: str) -> str:
+    return both_schemas
 
 
 @pytest.fixture

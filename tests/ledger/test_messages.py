@@ -22,8 +22,8 @@ A_SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def house_database(database_url: str) -> str:
-    return database_url
+def house_database(both_schemas: str) -> str:
+    return both_schemas
 
 
 def draft(name: str, **more: Any) -> Draft:

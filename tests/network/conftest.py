@@ -1,5 +1,5 @@
-"""The house in which the tests live."""
+"""A network to begin with."""
 
-from tests.house import covid, house, house_database
+from tests.house import covid
 
-__all__ = ["covid", "house", "house_database"]
+__all__ = ["covid"]

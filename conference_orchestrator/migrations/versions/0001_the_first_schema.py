@@ -116,8 +116,8 @@ def upgrade() -> None:
         "message",
         ["chain", "number"],
         unique=False,
-        sqlite_where=sa.text("state IN ('queued', 'sending', 'deferred', 'ambiguous')"),
-        postgresql_where=sa.text("state IN ('queued', 'sending', 'deferred', 'ambiguous')"),
+        sqlite_where=sa.text("chain IS NOT NULL"),
+        postgresql_where=sa.text("chain IS NOT NULL"),
     )
     op.create_index(op.f("ix_message_clinician_id"), "message", ["clinician_id"], unique=False)
     op.create_index(
@@ -842,8 +842,8 @@ def downgrade() -> None:
     op.drop_index(
         "ix_message_chain",
         table_name="message",
-        sqlite_where=sa.text("state IN ('queued', 'sending', 'deferred', 'ambiguous')"),
-        postgresql_where=sa.text("state IN ('queued', 'sending', 'deferred', 'ambiguous')"),
+        sqlite_where=sa.text("chain IS NOT NULL"),
+        postgresql_where=sa.text("chain IS NOT NULL"),
     )
     op.drop_table("message")
     op.drop_table("idempotency_key")
