@@ -137,3 +137,9 @@ class FaultyProvider:
         if ref.id not in self.meetings:
             raise NotFound("There is no such meeting.", provider=self.name, operation=operation)
         return self.meetings[ref.id]
+
+
+def the_only(provider: FaultyProvider) -> Meeting:
+    """The meeting, of which there is exactly one."""
+    (meeting,) = provider.meetings.values()
+    return meeting

@@ -133,7 +133,9 @@ def connect(app: Flask, url: str) -> None:
     sqlite_options = {"pool_size": 20, "max_overflow": 0, "connect_args": {"check_same_thread": False}}
     postgres_options = {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = sqlite_options if url.startswith("sqlite") else postgres_options
+    options: dict[str, Any] = sqlite_options if url.startswith("sqlite") else postgres_options
+    # Errors go into logs and into what the helpdesk sees: values of rows do not.
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {**options, "hide_parameters": True}
     db.init_app(app)
     with app.app_context():
         prepare(db.engine)

@@ -116,7 +116,9 @@ class Conference(Versioned, Model):
         return self.meeting_id is not None and self.host != self.attempted_host
 
     def want(self, *, title: str, starts_at: datetime, ends_at: datetime) -> None:
-        """Hold it in this window under this title; `ensure` sees to the rest."""
+        """Hold it in this window under this title; `ensure` sees to the rest. Another window is worth a new try."""
+        if self.state == State.FAILED and (self.starts_at, self.ends_at) != (starts_at, ends_at):
+            self.state, self.attempts = State.WANTED, 0
         self.title, self.starts_at, self.ends_at = title, starts_at, ends_at
 
     def cancel(self, reason: str | None) -> None:

@@ -22,26 +22,26 @@ from conference_orchestrator.ledger.invitations import Answer, Invitation
 from conference_orchestrator.network.clinicians import Clinician
 from tests.faulty_provider import FaultyProvider
 from tests.house import HELPDESK, House
-from tests.stage import Stage, settle
+from tests.scene import Scene, settle
 
 WORK = ("ensure-conference", "issue-invitations", "refresh-group")
 
 
 @pytest.fixture
-def stage(house: House) -> Stage:
+def scene(house: House) -> Scene:
     provider = FaultyProvider()
     provider_named.fill(house.app, lambda _: provider)
-    return Stage(house)
+    return Scene(house)
 
 
 @pytest.fixture
-def panel(house: House, stage: Stage) -> SimpleNamespace:
+def panel(house: House, scene: Scene) -> SimpleNamespace:
     """One session with its lead and one case, everybody invited."""
-    anna, ines = stage.clinician("anna"), stage.clinician("ines")
-    group = stage.group("brain", anna)
-    stage.allocated(ines, group)
+    anna, ines = scene.clinician("anna"), scene.clinician("ines")
+    group = scene.group("brain", anna)
+    scene.allocated(ines, group)
     settle(house, *WORK)
-    session = stage.session(group)
+    session = scene.session(group)
     times = {"starts_at": session.starts_at, "ends_at": session.ends_at}
     slot = SimpleNamespace(starts_at=session.slots[0].starts_at, ends_at=session.slots[0].ends_at)
     return SimpleNamespace(anna=anna, ines=ines, group=group, session_id=session.id, slot=slot, **times)
@@ -81,17 +81,17 @@ def test_looking_answers_nothing(panel: SimpleNamespace) -> None:
 
 
 @pytest.mark.parametrize("said", list(Answer))
-def test_an_answer_is_kept(house: House, stage: Stage, panel: SimpleNamespace, said: Answer) -> None:
+def test_an_answer_is_kept(house: House, scene: Scene, panel: SimpleNamespace, said: Answer) -> None:
     view = answering.answer(link_of(panel.anna), said)
     assert (view.invitation.answer, view.invitation.answered_at) == (said, house.clock.at)
-    answers = conferencing.conference(stage.conference(panel.group).id, by=HELPDESK).answers
+    answers = conferencing.conference(scene.conference(panel.group).id, by=HELPDESK).answers
     assert answers == {"sent": 2, "accepted": 0, "declined": 0, "tentative": 0, "none": 1} | {said.value: 1}
 
 
-def test_the_latest_answer_counts(stage: Stage, panel: SimpleNamespace) -> None:
+def test_the_latest_answer_counts(scene: Scene, panel: SimpleNamespace) -> None:
     for said in (Answer.ACCEPTED, Answer.DECLINED):
         answering.answer(link_of(panel.anna), said)
-    answers = conferencing.conference(stage.conference(panel.group).id, by=HELPDESK).answers
+    answers = conferencing.conference(scene.conference(panel.group).id, by=HELPDESK).answers
     assert (answers["accepted"], answers["declined"]) == (0, 1)
 
 
@@ -117,7 +117,7 @@ def test_a_cancelled_session_can_be_answered_no_more_even_before_anybody_was_tol
         settle(house, *WORK)
 
 
-def test_who_was_taken_off_sees_no_link(house: House, stage: Stage, panel: SimpleNamespace) -> None:
+def test_who_was_taken_off_sees_no_link(house: House, scene: Scene, panel: SimpleNamespace) -> None:
     directory.remove_member(panel.group.id, panel.anna.id, by=HELPDESK)
     settle(house, *WORK)
     view = answering.invitation(link_of(panel.anna))

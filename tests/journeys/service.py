@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import requests
+from flask import Flask
 
 from conference_orchestrator.app import create_app
 from conference_orchestrator.flows import access
@@ -72,11 +73,12 @@ class Api:
 
 
 @contextmanager
-def database_of(url: str) -> Iterator[None]:
+def database_of(url: str, *, var: Path = Path("var")) -> Iterator[Flask]:
     """The flows at work on the database, for what an operator does on the command line (see tests/test_cli.py)."""
-    app = create_app(Settings(database_url=url, secret_key="k" * 32))
+    app = create_app(Settings(database_url=url, secret_key="k" * 32), var=var)
     with app.app_context():
-        yield
+        yield app
+        db.session.remove()
         db.engine.dispose()
 
 

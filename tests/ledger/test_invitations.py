@@ -18,7 +18,7 @@ from conference_orchestrator.ledger import invitations
 from conference_orchestrator.ledger.invitations import CalendarObject, Content, Invitation
 from tests.faulty_provider import FaultyProvider
 from tests.house import House
-from tests.stage import Stage
+from tests.scene import Scene
 
 UID = "session-1"
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -31,10 +31,10 @@ class Ledger:
 
     def __init__(self, house: House) -> None:
         provider_named.fill(house.app, lambda _: FaultyProvider())
-        stage = Stage(house)
+        scene = Scene(house)
         self.house = house
-        self.people = {name: stage.clinician(name).id for name in ("anna", "emil", "ines")}
-        self.conferences = [stage.approved(topic=f"Topic {number}") for number in range(2)]
+        self.people = {name: scene.clinician(name).id for name in ("anna", "emil", "ines")}
+        self.conferences = [scene.approved(topic=f"Topic {number}") for number in range(2)]
 
     def issue(
         self, content: Content | None, *names: str, conference: int = 0, uid: str = UID

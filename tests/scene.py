@@ -1,8 +1,8 @@
-"""A network with expert groups, their rounds and cases: what tests of meetings, invitations and mails stand on."""
+"""A network with expert groups, their rounds and cases: what tests of meetings, invitations and answers play in."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from tests.house import HELPDESK, House
 MOST_TASKS = 500
 
 
-class Stage:
+class Scene:
     """Builds by the flows themselves; everybody is invented."""
 
     def __init__(self, house: House) -> None:
@@ -174,3 +174,9 @@ def next_task(house: House, *kinds: str) -> Any:
     """The task of those kinds that is due first; None when there is none."""
     waiting = [task for task in house.queue.tasks if task.kind in kinds]
     return min(waiting, key=lambda task: task.due_at or datetime(1970, 1, 1, tzinfo=UTC), default=None)
+
+
+def move(scene: Scene, conference_id: UUID, by: timedelta) -> None:
+    """Move the session of the conference."""
+    conference = scene.fresh(conference_id)
+    rounds.move(conference.session_id, conference.starts_at + by, by=HELPDESK)

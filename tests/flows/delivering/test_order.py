@@ -1,0 +1,132 @@
+"""A later object never overtakes an earlier one, and what did not arrive is found and sent again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from conference_orchestrator.flows import delivering
+from conference_orchestrator.flows.delivering import LOST_AFTER
+from conference_orchestrator.kernel.database import db
+from conference_orchestrator.kernel.errors import RuleBroken
+from conference_orchestrator.kernel.outbox import Rank
+from conference_orchestrator.kernel.transaction import transaction
+from conference_orchestrator.ledger.messages import Message
+from conference_orchestrator.notify.sending import Deferred, Lost, Refused
+from tests.house import HELPDESK, House
+from tests.post import A_SECOND, DELIVER, Killed, Post, alert, chain, ids, sent_objects, tell, told
+from tests.scene import next_task, settle
+
+
+def test_a_later_object_never_overtakes_an_earlier_one(house: House, post: Post) -> None:
+    tell(chain(1))
+    tell(chain(2))
+    request, cancel = ids()
+    delivering.deliver([cancel])
+    assert post.sent == []
+    delivering.deliver([request, cancel])
+    assert [identifier for _, identifier in post.sent] == [delivering.message_id(i) for i in (request, cancel)]
+
+
+@pytest.mark.parametrize("trouble", [Deferred("450 greylisted"), Lost("silence")])
+def test_it_waits_while_the_earlier_one_is_deferred_or_in_doubt(house: House, post: Post, trouble: Exception) -> None:
+    post.troubles["ines"] = [trouble]
+    tell(chain(1))
+    tell(chain(2))
+    request, cancel = ids()
+    delivering.deliver([request])
+    delivering.deliver([cancel])
+    assert sent_objects() == []
+    settle(house, DELIVER)
+    assert sent_objects() == ["object 1", "object 2"]
+    assert post.sent[-1] == ("ines", delivering.message_id(cancel))
+
+
+@pytest.mark.parametrize("trouble", [[Refused("550")], [Lost("silence")] * 3])
+def test_it_goes_once_the_earlier_one_is_given_up(house: House, post: Post, trouble: list[Exception]) -> None:
+    post.troubles["ines"] = [*trouble]
+    tell(chain(1))
+    tell(chain(2))
+    settle(house, DELIVER)
+    assert sent_objects() == ["object 2"]
+
+
+def test_who_waits_for_an_earlier_one_is_not_asked_for_again_and_again(house: House, post: Post) -> None:
+    """Greylisting of an hour and more must not let tasks multiply, nor keep anybody busy."""
+    post.troubles["ines"] = [Deferred("450 greylisted")] * 9
+    tell(chain(1))
+    tell(chain(2))
+    ran = 0
+    end = house.clock.at + timedelta(hours=1)
+    while house.clock.at < end:
+        delivering.deliver_overdue()
+        ran += settle(house, DELIVER, moving_the_clock=False)
+        assert len(house.queue.of_kind(DELIVER)) <= 2
+        house.clock.move_on(timedelta(minutes=1))
+    assert sent_objects() == []
+    assert ran < 30
+    settle(house, DELIVER)
+    assert sent_objects() == ["object 1", "object 2"]
+
+
+def test_a_message_whose_task_was_lost_is_found(house: House, post: Post) -> None:
+    tell(alert("a"))
+    house.queue.tasks.clear()
+    house.clock.move_on(LOST_AFTER)
+    delivering.deliver_overdue()
+    assert house.queue.tasks == [], "its task may still come"
+    house.clock.move_on(A_SECOND)
+    delivering.deliver_overdue()
+    settle(house, DELIVER)
+    assert post.names() == ["a"]
+
+
+def test_what_is_done_waits_or_is_in_hand_is_not_overdue(house: House, post: Post) -> None:
+    post.troubles["waits"] = [Deferred("450")] * 7
+    post.troubles["hand"] = [Killed()]
+    tell(alert("sent"), alert("waits"))
+    settle(house, DELIVER, moving_the_clock=False)
+    tell(alert("hand"))
+    house.clock.move_on(timedelta(hours=1))
+    delivering.deliver([told("waits").id])
+    with pytest.raises(Killed):
+        delivering.deliver([told("hand").id])
+    house.queue.tasks.clear()
+    delivering.deliver_overdue()
+    assert [told("sent").state, told("waits").state, told("hand").state] == ["sent", "deferred", "sending"]
+    assert house.queue.tasks == []
+
+
+@pytest.mark.parametrize("trouble", [[Refused("550")], [Lost("silence")] * 3, [Deferred("450")]])
+def test_the_helpdesk_sends_again_what_did_not_arrive(house: House, post: Post, trouble: list[Exception]) -> None:
+    post.troubles["a"] = [*trouble]
+    tell(alert("a"))
+    settle(house, DELIVER, moving_the_clock=isinstance(trouble[0], Lost))
+    house.queue.tasks.clear()
+    again = delivering.retry(told("a").id, by=HELPDESK)
+    assert (again.state, again.due_at, again.last_answer) == ("deferred", house.clock.at, "repeated by helpdesk")
+    assert next_task(house, DELIVER).rank == Rank.URGENT
+    settle(house, DELIVER)
+    assert told("a").state == "sent"
+    assert {identifier for _, identifier in post.sent} == {delivering.message_id(told("a").id)}
+
+
+@pytest.mark.parametrize("state", ["queued", "sending", "sent", "suppressed"])
+def test_what_is_on_its_way_or_has_arrived_is_not_sent_again(house: House, post: Post, state: str) -> None:
+    tell(alert("a"))
+    with transaction():
+        db.session.execute(update(Message).values(state=state))
+    with pytest.raises(RuleBroken, match=state):
+        delivering.retry(told("a").id, by=HELPDESK)
+
+
+def test_an_object_that_a_later_one_replaced_is_not_sent_again(house: House, post: Post) -> None:
+    post.troubles["ines"] = [Refused("550"), None]
+    tell(chain(1))
+    tell(chain(2))
+    settle(house, DELIVER)
+    request, _ = ids()
+    with pytest.raises(RuleBroken, match="not so any more"):
+        delivering.retry(request, by=HELPDESK)

@@ -1,0 +1,102 @@
+"""Workers that die, hang, or are several: nothing is lost, and what goes twice is the same mail."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection, Row, select
+
+from conference_orchestrator.flows import delivering
+from conference_orchestrator.flows.delivering import SHIFT
+from conference_orchestrator.ledger import messages
+from conference_orchestrator.ledger.messages import LEASE, Message, State
+from conference_orchestrator.notify.sending import Refused
+from tests.house import House
+from tests.post import A_SECOND, DELIVER, Killed, Post, alert, ids, tell, told
+from tests.scene import next_task, settle
+
+
+def test_a_worker_killed_between_sending_and_marking_leads_to_the_same_mail_again(house: House, post: Post) -> None:
+    post.troubles["a"] = [Killed()]
+    tell(alert("a"), alert("b"))
+    with pytest.raises(Killed):
+        delivering.deliver(ids())
+    delivering.deliver(ids())
+    assert post.names() == ["a", "b"], "while its lease lasts it may still be alive"
+    house.clock.move_on(LEASE + A_SECOND)
+    delivering.deliver(ids())
+    assert post.names() == ["a", "b", "a"]
+    assert len(set(post.sent)) == 2, "the same Message-ID"
+    assert (told("a").state, told("a").attempts) == ("sent", 2)
+
+
+def test_a_batch_comes_back_for_what_another_worker_has_in_hand(house: House, post: Post) -> None:
+    post.troubles["a"] = [Killed()]
+    tell(alert("a"))
+    with pytest.raises(Killed):
+        delivering.deliver(ids())
+    house.queue.tasks.clear()
+    delivering.deliver(ids())
+    assert next_task(house, DELIVER).due_at == house.clock.at + LEASE
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing(house: House, post: Post) -> None:
+    def hang() -> None:
+        post.before = lambda: None
+        house.clock.move_on(LEASE + A_SECOND)
+        with house.app.app_context():
+            delivering.deliver(ids())
+
+    post.before = hang
+    post.troubles["a"] = [None, Refused("550 and this is the late one")]
+    tell(alert("a"))
+    delivering.deliver(ids())
+    assert (told("a").state, told("a").last_answer) == ("sent", "250 taken")
+
+
+def test_a_slow_server_makes_a_task_hand_on_the_rest_before_its_lease_ends(house: House, post: Post) -> None:
+    post.before = lambda: house.clock.move_on(timedelta(seconds=25))
+    tell(*[alert(f"n{number}") for number in range(10)])
+    began = house.clock.at
+    delivering.deliver(ids())
+    assert house.clock.at - began <= SHIFT + timedelta(seconds=25)
+    assert len(post.sent) == 3
+    settle(house, DELIVER)
+    assert len(set(post.sent)) == len(post.sent) == 10
+
+
+def sent_by_four_workers(house: House, post: Post) -> Counter[str]:
+    """Four workers on one batch; each waits with its first mail until all of them have one in hand."""
+    together, first = threading.Barrier(4, timeout=20), threading.local()
+
+    def wait_once() -> None:
+        if not hasattr(first, "seen"):
+            first.seen = True
+            together.wait()
+
+    post.before = wait_once
+    tell(*[alert(f"n{number}") for number in range(20)])
+    batch = ids()
+    assert house.at_once(4, lambda _: delivering.deliver(batch)) == [None] * 4
+    return Counter(post.names())
+
+
+def test_four_workers_on_one_batch_send_each_mail_once(house: House, post: Post) -> None:
+    assert sent_by_four_workers(house, post) == {f"n{number}": 1 for number in range(20)}
+
+
+def test_without_the_fence_they_send_mails_twice(house: House, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The negative control: the claim only looks."""
+
+    def look(connection: Connection, message_id: UUID, **_: object) -> Row[Any] | None:
+        unsent = select(Message.__table__).where(Message.id == message_id, Message.state != State.SENT)
+        return connection.execute(unsent).one_or_none()
+
+    monkeypatch.setattr(messages, "claim", look)
+    monkeypatch.setattr(messages, "unfinished", lambda _: [])
+    assert max(sent_by_four_workers(house, post).values()) > 1, "the harness can no longer see what it guards against"
