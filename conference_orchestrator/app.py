@@ -16,7 +16,7 @@ from conference_orchestrator.jobs.timetable import Timer
 from conference_orchestrator.jobs.work import WORK
 from conference_orchestrator.kernel import database, ports
 from conference_orchestrator.kernel.times import Clock, SystemClock
-from conference_orchestrator.notify.sending import open_sender
+from conference_orchestrator.notify.senders import open_sender
 from conference_orchestrator.providers import registry
 from conference_orchestrator.providers.base import ConferenceProvider
 from conference_orchestrator.settings import Settings, SettingsError

@@ -11,14 +11,8 @@ The third one is real: a server may hold the mail although its answer was lost (
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
-
-from conference_orchestrator.settings import Settings
-
-# Seconds that one step with the mail server may take. RFC 5321 (4.5.3.2) would wait for minutes; a lease would not.
-TIMEOUT = 30.0
 
 
 class SendingError(Exception):
@@ -53,15 +47,6 @@ class MailSender(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-
-
-def open_sender(settings: Settings, *, maildir: Path) -> MailSender:
-    """The sender that the settings ask for: the server of `CO_SMTP_URL`, else files under `maildir`."""
-    # The adapters raise the errors above, so they can only be imported once those exist.
-    from conference_orchestrator.notify.maildir import MaildirSender  # noqa: PLC0415  - see above
-    from conference_orchestrator.notify.smtp import SmtpSender  # noqa: PLC0415  - see above
-
-    return SmtpSender(settings.smtp_url, timeout=TIMEOUT) if settings.smtp_url else MaildirSender(maildir)
 
 
 def checked_address(address: str) -> str:

@@ -7,7 +7,8 @@ import pytest
 from aiosmtpd.handlers import Message
 
 from conference_orchestrator.notify.maildir import MaildirSender
-from conference_orchestrator.notify.sending import Refused, open_sender
+from conference_orchestrator.notify.senders import open_sender
+from conference_orchestrator.notify.sending import Refused
 from conference_orchestrator.notify.smtp import SmtpSender
 from conference_orchestrator.settings import Settings
 
