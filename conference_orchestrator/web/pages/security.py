@@ -5,7 +5,7 @@ The API is not guarded by CSRF tokens: it reads a bearer token, which no foreign
 
 from __future__ import annotations
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import BadRequest
 
@@ -45,8 +45,14 @@ def register(app: Flask) -> None:
     app.after_request(_guarded)
 
 
+# Whose address is a secret of 128 bits: the link is the right to act, no cookie is.
+BY_LINK = {"pages.confirm", "pages.answer"}
+
+
 @pages.before_request
 def _ask_for_the_token() -> None:
+    if request.endpoint in BY_LINK and not request.cookies:
+        return  # no browser with a session that somebody could misuse, but a program that was given the link
     try:
         csrf.protect()
     except CSRFError as error:

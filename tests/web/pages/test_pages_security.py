@@ -120,6 +120,15 @@ def test_a_token_of_another_browser_is_refused(invited):
     assert invited.browser.post(invited.answer_link(ANNA), data=fields).status_code == 400
 
 
+def test_a_program_that_was_given_a_link_needs_no_token_of_a_form(invited):
+    program = invited.app.test_client(use_cookies=False)
+    before = rows(invited.app)
+    assert program.post("/register/paed", data=applicant()).status_code == 400, "a form without a secret address"
+    assert rows(invited.app) == before
+    assert program.post(invited.answer_link(ANNA), data={"answer": "accepted"}).status_code == 303
+    assert rows(invited.app) != before
+
+
 def test_the_api_asks_for_no_token_of_a_form(site):
     entered = {**form_to_entry(applicant()), "network": "paed"}
     assert site.browser.post("/api/v1/registrations", json=entered).status_code == 202
