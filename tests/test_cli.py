@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import pytest
+import structlog
 
 from conference_orchestrator import cli
 
@@ -26,7 +28,18 @@ class Ended:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+def _logging_as_before() -> Iterator[None]:
+    """A command sets logging up for its process; the other tests of this one go on as if it had not."""
+    handlers = list(logging.getLogger().handlers)
+    yield
+    structlog.reset_defaults()
+    logging.getLogger().handlers[:] = handlers
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], _logging_as_before: None
+) -> Callable[..., Ended]:
     """Runs one command in a folder of its own, with no settings but those of the test."""
     for name in [name for name in os.environ if name.startswith("CO_")]:
         monkeypatch.delenv(name)
