@@ -145,7 +145,8 @@ def test_the_final_dot_cannot_be_smuggled(faulty_server):
     with SmtpSender(server.url, timeout=10) as sender:
         send(sender, mail=b"Subject: x\r\n\r\na\n.\nMAIL FROM:<evil@evil.example>\r.\rb\r\n.\r\nc")
     assert server.taken == [b"Subject: x\r\n\r\na\r\n..\r\nMAIL FROM:<evil@evil.example>\r\n..\r\nb\r\n..\r\nc\r\n"]
-    assert [command.split(":")[0] for command in server.commands].count("mail FROM") == 1
+    said = [command.split(":")[0].lower() for command in server.commands]  # Pythons differ in the case they write
+    assert said.count("mail from") == 1
 
 
 def test_an_address_beyond_ascii_is_refused_by_a_server_without_smtputf8(faulty_server):
