@@ -6,7 +6,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -61,9 +62,23 @@ def _app(*, checked: bool = True) -> Flask:
     app = create_app(_settings())
     if checked:
         with app.app_context():
-            if not migrations.is_current(db.engine):
-                raise click.ClickException(NO_SCHEMA)
+            try:
+                if not migrations.is_current(db.engine):
+                    raise click.ClickException(NO_SCHEMA)
+            finally:
+                db.engine.dispose()
     return app
+
+
+@contextmanager
+def _at_work() -> Iterator[None]:
+    """The flows at work on the database for one command, whose connections are closed at its end."""
+    with _app().app_context():
+        try:
+            yield
+        finally:
+            db.session.remove()
+            db.engine.dispose()
 
 
 @cli.command()
@@ -181,7 +196,7 @@ def create_token(days: int | None, **wanted: Any) -> None:
     """Print a new token, once, alone on the last line."""
     from conference_orchestrator.flows import access  # noqa: PLC0415  - loaded by this command only
 
-    with _app().app_context():
+    with _at_work():
         _, secret = access.create(**wanted, valid_for=timedelta(days=days) if days else None)
     click.echo(secret)
 
@@ -191,7 +206,7 @@ def list_tokens() -> None:
     """List the tokens, without the words themselves."""
     from conference_orchestrator.flows import access  # noqa: PLC0415  - loaded by this command only
 
-    with _app().app_context():
+    with _at_work():
         for line in access.lines():
             click.echo(line)
 
@@ -202,7 +217,7 @@ def revoke_token(token_id: UUID) -> None:
     """Make the token with that id useless at once."""
     from conference_orchestrator.flows import access  # noqa: PLC0415  - loaded by this command only
 
-    with _app().app_context():
+    with _at_work():
         access.revoke(token_id)
 
 
@@ -214,7 +229,7 @@ def import_(kind: str, file: Path, *, dry_run: bool) -> None:
     """Load a CSV or XLSX file, all or nothing; one line for each row that is refused."""
     from conference_orchestrator.flows import importing  # noqa: PLC0415  - loaded by this command only
 
-    with _app().app_context():
+    with _at_work():
         report = importing.import_file(kind, file, dry_run=dry_run)
     for line in report.refused:
         click.echo(line, err=True)
@@ -230,7 +245,7 @@ def export(kind: str, file: Any) -> None:
     """Write what `import` reads, as CSV, to FILE or standard output."""
     from conference_orchestrator.flows import importing  # noqa: PLC0415  - loaded by this command only
 
-    with _app().app_context():
+    with _at_work():
         file.write(importing.export_csv(kind))
 
 
@@ -240,7 +255,7 @@ def load(file: Path) -> None:
     """Load networks, groups, rounds and more from a TOML file; repeating it changes nothing."""
     from conference_orchestrator.flows import loading  # noqa: PLC0415  - loaded by this command only
 
-    with _app().app_context():
+    with _at_work():
         report = loading.load(file)
     click.echo(f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged.")
 
