@@ -30,11 +30,6 @@ class Principal:
     hospital_id: UUID | None = None
     clinician_id: UUID | None = None
 
-    @property
-    def sees_everything(self) -> bool:
-        """Whether nothing but the network limits what this role may look at."""
-        return self.role in {Role.HELPDESK, Role.AUDITOR, Role.SYSTEM}
-
     def __str__(self) -> str:
         return f"{self.role}:{self.token_id}" if self.token_id else str(self.role)
 

@@ -28,11 +28,6 @@ def test_a_forgotten_port_is_named() -> None:
         WORDS()
 
 
-@pytest.mark.parametrize("role", Role)
-def test_only_the_helpdesk_the_auditor_and_the_service_itself_see_everything(role: Role) -> None:
-    assert Principal(role=role).sees_everything is (role in {Role.HELPDESK, Role.AUDITOR, Role.SYSTEM})
-
-
 def test_a_decision_is_recorded_with_the_role_and_the_token_but_no_secret() -> None:
     token_id = uuid4()
     assert str(Principal(role=Role.COORDINATOR, token_id=token_id)) == f"coordinator:{token_id}"
