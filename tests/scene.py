@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from conference_orchestrator.flows import directory, joining, panels, rounds, webinars
+from conference_orchestrator.flows import arranging, directory, joining, panels, rounds, webinars
 from conference_orchestrator.jobs.work import WORK
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.ledger.messages import Message
@@ -71,7 +71,7 @@ class Scene:
             "slots": 2,
             "slot_minutes": 20,
         }
-        rounds.define_series(made.id, weekly, by=HELPDESK)
+        arranging.define_series(made.id, weekly, by=HELPDESK)
         return made
 
     def session(self, group: ExpertGroup, number: int = 0) -> Session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from conference_orchestrator.kernel.times import rfc3339
 from conference_orchestrator.kernel.transaction import Transaction, transaction
 from conference_orchestrator.network.expert_groups import ExpertGroup
 from conference_orchestrator.providers.base import ConferenceProvider
-from conference_orchestrator.scheduling import conferences, host_pool
+from conference_orchestrator.scheduling import conferences, host_pool, series
 from conference_orchestrator.scheduling.conferences import Conference, State
 from conference_orchestrator.scheduling.host_pool import HostAccount
 from conference_orchestrator.scheduling.sessions import Session
@@ -65,7 +65,12 @@ def want_for_session(tx: Transaction, session: Session, group: ExpertGroup) -> C
     title = panel_title(group, session)
     provider = ports.settings().provider
     conference = conferences.for_session(
-        session, network_id=group.network_id, title=title, provider=provider, at=tx.now
+        session,
+        network_id=group.network_id,
+        title=title,
+        provider=provider,
+        host_margin_minutes=series.get(session.series_id).host_margin_minutes,
+        at=tx.now,
     )
     conference.want(title=title, starts_at=session.starts_at, ends_at=session.ends_at)
     db.session.flush()
@@ -113,7 +118,11 @@ def reserve_host(conference: Conference) -> bool:
     if not host_pool.is_pooled(conference.provider):
         return True
     account = host_pool.book(
-        conference.id, conference.provider, conference.kind, conference.starts_at, conference.ends_at
+        conference.id,
+        conference.provider,
+        conference.kind,
+        conference.starts_at - timedelta(minutes=conference.host_margin_minutes),
+        conference.ends_at,
     )
     if account is not None:
         conference.host = account.email
@@ -122,9 +131,11 @@ def reserve_host(conference: Conference) -> bool:
 
 def no_host_free(conference: Conference) -> NoHostFree:
     """The error that says so and names the next starts at which an account is free."""
-    length = conference.ends_at - conference.starts_at
+    margin = timedelta(minutes=conference.host_margin_minutes)
+    length = conference.ends_at - conference.starts_at + margin
     provider, kind = conference.provider, conference.kind
-    free = host_pool.next_free(provider, kind, conference.starts_at, length, but_for=conference.id)
+    held_from = host_pool.next_free(provider, kind, conference.starts_at - margin, length, but_for=conference.id)
+    free = [at + margin for at in held_from]
     said = ", ".join(f"{times.local(at, conference.time_zone):%d.%m.%Y %H:%M}" for at in free)
     detail = f"Every host account is busy then; next free ({conference.time_zone}): {said or 'none within a week'}."
     return NoHostFree(detail, next_free=[rfc3339(at) for at in free])

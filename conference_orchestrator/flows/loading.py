@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from conference_orchestrator.flows import directory, entries, fields, people, rounds
+from conference_orchestrator.flows import arranging, directory, entries, fields, people
 from conference_orchestrator.flows.directory import Outcome
 from conference_orchestrator.flows.importing import Report
 from conference_orchestrator.kernel.database import db
@@ -128,7 +128,7 @@ def _series(tx: Transaction, group: ExpertGroup, values: dict[str, Any]) -> Outc
     present = {(known.rule, known.start_time) for known in series.of_group(group.id)}
     if (values["rule"], values["start_time"]) in present:
         return Outcome.UNCHANGED
-    rounds.store_series(tx, group, values)
+    arranging.store_series(tx, group, values)
     return Outcome.ADDED
 
 

@@ -3,45 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from conference_orchestrator.flows import delivering, hosting, rounds
+from conference_orchestrator.flows import delivering, hosting, waiting
 from conference_orchestrator.flows.hosting import issue_later
+from conference_orchestrator.flows.standing import RequestView, labels, view, views
+from conference_orchestrator.flows.waiting import offer_freed
 from conference_orchestrator.kernel import ports, times
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Invalid, RuleBroken, SlotTaken
-from conference_orchestrator.kernel.paging import Page, Paging
+from conference_orchestrator.kernel.outbox import Task
 from conference_orchestrator.kernel.principal import SYSTEM, Principal, Role
 from conference_orchestrator.kernel.transaction import Transaction, transaction
 from conference_orchestrator.network import clinicians, expert_groups
 from conference_orchestrator.network.clinicians import Clinician
-from conference_orchestrator.network.expert_groups import ExpertGroup
+from conference_orchestrator.network.expert_groups import ExpertGroup, Intake
 from conference_orchestrator.notify import kinds
-from conference_orchestrator.scheduling import allocation, checklists, conferences, requests, sessions
-from conference_orchestrator.scheduling.allocation import Choice, FreeSlot
+from conference_orchestrator.scheduling import (
+    allocation,
+    allocations,
+    checklists,
+    conferences,
+    requests,
+    sessions,
+    waiting_list,
+    wording,
+)
+from conference_orchestrator.scheduling.allocation import Choice, Rules
 from conference_orchestrator.scheduling.requests import ConsultationRequest, State
 
-CONSENT_LABEL = "The signed consent of the patient or the legal guardian"
 NAMED = ("The slot that was asked for.",)
 
 
-@dataclass(frozen=True)
-class RequestView:
-    """A request as people see it: what it lacks, and its place on the waiting list if it waits."""
-
-    request: ConsultationRequest
-    missing: list[str]
-    position: int | None
-
-
 def submit(entered: Mapping[str, Any], *, by: Principal) -> RequestView:
-    """Ask a group to discuss a case. Complete it is `submitted`, else a `draft` that says what is missing."""
+    """Ask a group to discuss a case. Complete it is `submitted`, else a `draft` that says what is missing.
+
+    A group with direct intake takes a complete request at once into the next free slot, or onto the waiting list.
+    """
     with transaction() as tx:
         group = expert_groups.find(entered["group"], visible_to=by)
         requester = _requester(entered.get("requester"), by=by)
+        _must_have_room(group, requester, by=by)
         request = ConsultationRequest(
             group_id=group.id,
             group=group,
@@ -61,13 +65,12 @@ def submit(entered: Mapping[str, Any], *, by: Principal) -> RequestView:
         request.enter(_checked(values, request, tx, by=by), at=tx.now)
         db.session.add(request)
         db.session.flush()
-        missing = request.missing_items()
-        facts = kinds.RequestReceived(
-            case_reference=request.case_reference, group_name=group.name, missing=_labels(group, missing)
-        )
+        missing = labels(group, request.missing_items(), language=requester.language)
+        facts = kinds.RequestReceived(case_reference=request.case_reference, group_name=group.name, missing=missing)
         to = delivering.to_clinician(requester)
         delivering.tell(tx, delivering.draft(facts, to=to, cause=f"request:{request.id}:received"))
-    return view(request.id, by=by)
+        _enter_directly(tx, request)
+    return _taken_in(request, by=by)
 
 
 def change(request_id: UUID, changes: Mapping[str, Any], *, by: Principal, expected: int | None = None) -> RequestView:
@@ -75,7 +78,8 @@ def change(request_id: UUID, changes: Mapping[str, Any], *, by: Principal, expec
     with transaction() as tx:
         request = _locked(request_id, by=by, expected=expected)
         request.change(_checked(changes, request, tx, by=by), at=tx.now)
-    return view(request_id, by=by)
+        _enter_directly(tx, request)
+    return _taken_in(request, by=by)
 
 
 def triage(
@@ -90,13 +94,13 @@ def triage(
             raise Invalid({"reason": "The requester needs a reason."})
         elif decision == "return":
             request.send_back(reason, by=by, at=tx.now)
-            labels = _labels(request.group, request.missing_items())
+            missing = labels(request.group, request.missing_items(), language=request.requester.language)
             name = request.group.name
             _tell(
                 tx,
                 request,
                 kinds.RequestReturned(
-                    case_reference=request.case_reference, group_name=name, reason=reason, missing=labels
+                    case_reference=request.case_reference, group_name=name, reason=reason, missing=missing
                 ),
             )
         else:
@@ -121,10 +125,15 @@ def allocate(
     while True:
         request = requests.get(request_id, visible_to=by)
         request.must_be_allocatable()
-        free = _free_slots(request)
-        choice = Choice(slot_id, NAMED) if slot_id else allocation.choose(request.wish, free, now=ports.clock().now())
+        if slot_id is not None:
+            choice: Choice | None = Choice(slot_id, NAMED)
+        else:
+            now = ports.clock().now()
+            found = waiting_list.situation(request, now=now)
+            choice = allocation.choose(found.wish, found.free, rules=found.rules, now=now, ahead=found.ahead)
         if choice is None:
-            return _wait(request, because=allocation.why_waiting(free), by=by, expected=expected)
+            why = allocation.why_waiting(found.wish, found.free, rules=found.rules, now=now, ahead=found.ahead)
+            return _wait(request, because=why, by=by, expected=expected)
         try:
             _take(request_id, choice, by=by, expected=expected)
         except SlotTaken:
@@ -134,8 +143,14 @@ def allocate(
             return view(request_id, by=by)
 
 
+def allocate_accepted(request_id: UUID) -> None:
+    """The work after a direct intake: a request that was accepted by itself gets its slot, or its place in line."""
+    if requests.get(request_id, visible_to=SYSTEM).state == State.ACCEPTED:
+        allocate(request_id, by=SYSTEM)
+
+
 def release(request_id: UUID, *, by: Principal, expected: int | None = None) -> RequestView:
-    """Take the slot, or the place on the waiting list, back: the request is accepted as before."""
+    """Take the slot, the offer of one, or the place on the waiting list, back: the request is accepted as before."""
     with transaction() as tx:
         request = _locked(request_id, by=by, expected=expected)
         request.released()
@@ -164,18 +179,50 @@ def advised(request_id: UUID, advised_on: date, *, by: Principal, expected: int 
     return view(request_id, by=by)
 
 
-def view(request_id: UUID, *, by: Principal) -> RequestView:
-    """One request within the asker's scope."""
-    return _views([requests.get(request_id, visible_to=by)])[0]
+def not_reached(request_id: UUID, *, by: Principal, expected: int | None = None) -> RequestView:
+    """The session was held and did not come to the case: it goes to the top of the waiting list, and is told so."""
+    with transaction() as tx:
+        group_id = requests.get(request_id, visible_to=by).group_id
+        group = expert_groups.get(group_id, visible_to=SYSTEM, lock=True)
+        request = _locked(request_id, by=by, expected=expected)
+        slot = request.allocation.slot if request.allocation is not None else None
+        if slot is None or slot.starts_at > tx.now:
+            raise RuleBroken("The case has no slot that has begun.", state=request.state)
+        because = f"The session of {wording.moment(slot.starts_at, group.time_zone)} did not come to it."
+        allocations.release(request.id, at=tx.now)
+        request.not_reached(since=waiting_list.next_waiting_since(group.id, now=tx.now), because=because)
+        db.session.flush()
+        waiting.tell_waiting(tx, [request], group, cause=f"request:{request.id}:not-reached:{request.version}")
+        offer_freed(tx, group)
+    return view(request_id, by=by)
 
 
-def listed(
-    paging: Paging, *, by: Principal, state: str | None = None, group: str | UUID | None = None
-) -> Page[RequestView]:
-    """Requests within the asker's scope, oldest first."""
-    group_id = expert_groups.find(group, visible_to=by).id if group is not None else None
-    found = requests.listed(paging, visible_to=by, state=state, group_id=group_id)
-    return Page(_views(found.items), found.next)
+def _must_have_room(group: ExpertGroup, requester: Clinician, *, by: Principal) -> None:
+    """RuleBroken when the requester has as many open requests as the group allows; the helpdesk is not capped."""
+    most = Rules.of(group.rules).open_requests
+    if most is None or by.role == Role.HELPDESK:
+        return
+    # Two that come at the same time are counted one after the other.
+    expert_groups.get(group.id, visible_to=SYSTEM, lock=True)
+    if requests.open_of(requester.id, group.id) >= most:
+        raise RuleBroken(
+            f"{group.name} takes at most {most} open request{'' if most == 1 else 's'} of one person at a time. "
+            "Wait until one is closed, or withdraw one.",
+            most=most,
+        )
+
+
+def _enter_directly(tx: Transaction, request: ConsultationRequest) -> None:
+    """A group with direct intake accepts what is complete; the task sees to its slot should this process die."""
+    if request.group.intake == Intake.DIRECT and request.state == State.SUBMITTED:
+        request.accept(by=SYSTEM, at=tx.now)
+        tx.after(Task(kind="allocate-request", payload={"request": str(request.id)}))
+
+
+def _taken_in(request: ConsultationRequest, *, by: Principal) -> RequestView:
+    if request.state == State.ACCEPTED:
+        allocate_accepted(request.id)
+    return view(request.id, by=by)
 
 
 def _requester(named: str | UUID | None, *, by: Principal) -> Clinician:
@@ -212,50 +259,48 @@ def _checked(
     return checked
 
 
-def _free_slots(request: ConsultationRequest) -> list[FreeSlot]:
-    zone = request.group.time_zone
-    free = sessions.free_slots(request.group_id, now=ports.clock().now())
-    return [FreeSlot(slot.id, slot.starts_at, zone) for slot in free]
-
-
 def _take(request_id: UUID, choice: Choice, *, by: Principal, expected: int | None) -> None:
+    rules = Rules.of(requests.get(request_id, visible_to=by).group.rules)
     with transaction() as tx:
-        slot, session = sessions.hold_still(choice.slot_id)
+        slot, session = sessions.hold_still(choice.slot_id, alone=rules.limit_a_session)
         session.must_be_planned(at=tx.now, field="slot")
         request = _locked(request_id, by=by, expected=expected)
         if session.group_id != request.group_id:
             raise Invalid({"slot": "This slot belongs to another group."})
         request.must_be_allocatable()
-        free_slot = FreeSlot(slot.id, slot.starts_at, session.time_zone)
-        if obstacle := allocation.first_obstacle(request.wish, free_slot, now=tx.now):
+        wish = request.wish(away=waiting_list.away(request, now=tx.now))
+        wanted = waiting_list.as_free(slot.id, rules=rules)
+        if obstacle := allocation.first_obstacle(wish, wanted, rules=rules, now=tx.now):
             raise Invalid({"slot": obstacle})
-        sessions.take(slot.id, request.id, because=choice.reasons, at=tx.now)
+        allocations.take(slot.id, request.id, because=choice.reasons, at=tx.now)
         request.allocated()
         hosting.want_for_session(tx, session, request.group)
 
 
-def _wait(request: ConsultationRequest, *, because: str, by: Principal, expected: int | None) -> RequestView:
+def _wait(request: ConsultationRequest, *, because: Sequence[str], by: Principal, expected: int | None) -> RequestView:
     """Put the request on the list. The group is locked first, so that each place is given once, in order."""
     with transaction() as tx:
         group = expert_groups.get(request.group_id, visible_to=SYSTEM, lock=True)
-        waiting = _locked(request.id, by=by, expected=expected)
-        waiting.must_be_allocatable()
-        already = waiting.state == State.WAITING
-        if not already:
-            waiting.wait(since=requests.next_waiting_since(group.id, now=tx.now))
+        waits = _locked(request.id, by=by, expected=expected)
+        waits.must_be_allocatable()
+        if waits.state != State.WAITING:
+            waits.wait(since=waiting_list.next_waiting_since(group.id, now=tx.now), because=because)
             db.session.flush()
-            cause = f"request:{waiting.id}:waiting:{waiting.version}"
-            rounds.tell_waiting(tx, [waiting], group, because=because, cause=cause)
-        return _views([waiting])[0]
+            waiting.tell_waiting(tx, [waits], group, cause=f"request:{waits.id}:waiting:{waits.version}")
+            # A slot may have been freed, and offered to nobody, since we looked.
+            offer_freed(tx, group)
+        return views([waits])[0]
 
 
 def _let_go(tx: Transaction, request: ConsultationRequest) -> None:
-    session_id = sessions.release(request.id, at=tx.now)
-    if session_id is None:
+    held = request.allocation
+    if held is None:
         return
-    conference = conferences.of_session(session_id)
+    conference = conferences.of_session(held.slot.session_id) if held.is_firm else None
+    allocations.release(request.id, at=tx.now)
     if conference is not None:
         tx.after(issue_later(conference.id))
+    offer_freed(tx, request.group)
 
 
 def _locked(request_id: UUID, *, by: Principal, expected: int | None) -> ConsultationRequest:
@@ -267,14 +312,3 @@ def _locked(request_id: UUID, *, by: Principal, expected: int | None) -> Consult
 def _tell(tx: Transaction, request: ConsultationRequest, facts: kinds.Facts) -> None:
     cause = f"request:{request.id}:{facts.kind}:{request.version}"
     delivering.tell(tx, delivering.draft(facts, to=delivering.to_clinician(request.requester), cause=cause))
-
-
-def _labels(group: ExpertGroup, missing: Sequence[str]) -> tuple[str, ...]:
-    labels = {item.code: item.label for item in group.checklist} | {checklists.CONSENT: CONSENT_LABEL}
-    return tuple(labels[code] for code in missing)
-
-
-def _views(found: Sequence[ConsultationRequest]) -> list[RequestView]:
-    waiting = {request.group_id for request in found if request.state == State.WAITING}
-    positions = requests.waiting_positions(list(waiting)) if waiting else {}
-    return [RequestView(request, request.missing_items(), positions.get(request.id)) for request in found]

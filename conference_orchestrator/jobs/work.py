@@ -6,7 +6,16 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from conference_orchestrator.flows import bookkeeping, conferencing, delivering, inviting, joining, rounds
+from conference_orchestrator.flows import (
+    arranging,
+    bookkeeping,
+    conferencing,
+    delivering,
+    inviting,
+    joining,
+    panels,
+    rounds,
+)
 
 WORK: dict[str, Callable[[dict[str, Any]], None]] = {
     # what changes bring about
@@ -14,11 +23,12 @@ WORK: dict[str, Callable[[dict[str, Any]], None]] = {
     "ensure-conference": lambda payload: conferencing.ensure(UUID(payload["conference"])),
     "issue-invitations": lambda payload: inviting.issue(UUID(payload["conference"])),
     "refresh-group": lambda payload: inviting.refresh_group(UUID(payload["group"])),
+    "allocate-request": lambda payload: panels.allocate_accepted(UUID(payload["request"])),
     "send-instructions": lambda payload: joining.send_instructions(
         UUID(payload["clinician"]), UUID(payload["network"]), cause=payload["cause"]
     ),
     # what the timer brings about
-    "extend-rounds": lambda _: rounds.extend(),
+    "extend-rounds": lambda _: arranging.extend(),
     "close-past-sessions": lambda _: rounds.close_past(),
     "sweep-conferences": lambda _: conferencing.sweep(),
     "deliver-overdue": lambda _: delivering.deliver_overdue(),

@@ -18,7 +18,7 @@ from conference_orchestrator.kernel.database import Model, prepare
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0002"
+HEAD = "0003"
 
 # Every module that defines tables: comparing needs all of them, whoever asks.
 TABLES = (
@@ -27,7 +27,10 @@ TABLES = (
     "network.registrations",
     "network.expert_groups",
     "network.tokens",
+    "scheduling.exceptions",
     "scheduling.requests",
+    "scheduling.rosters",
+    "scheduling.replans",
     "scheduling.conferences",
     "scheduling.host_pool",
     "ledger.invitations",

@@ -34,6 +34,7 @@ class MemberRole(StrEnum):
     LEAD = "lead"
     EXPERT = "expert"
     COORDINATOR = "coordinator"
+    SUBSTITUTE = "substitute"  # steps in where an expert lacks; invited to single sessions only
 
 
 class ItemKind(StrEnum):
@@ -43,6 +44,8 @@ class ItemKind(StrEnum):
     TEXT = "text"
     DATE = "date"
     COUNT = "count"
+    CHOICE = "choice"
+    FILE_REFERENCE = "file-reference"
 
 
 class ExpertGroup(Versioned, Model):
@@ -59,6 +62,8 @@ class ExpertGroup(Versioned, Model):
     intake: Mapped[str]
     quorum_minimum: Mapped[int] = mapped_column(default=0)
     quorum_disciplines: Mapped[list[str]] = mapped_column(default=list)
+    # Substitutes are invited without a person's word when the quorum is in doubt.
+    quorum_substitutes: Mapped[bool] = mapped_column(default=False)
     rules: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
     checklist: Mapped[list[ChecklistItem]] = relationship(
@@ -78,6 +83,9 @@ class ChecklistItem(Identified, Model):
     label: Mapped[str]
     kind: Mapped[str]
     required: Mapped[bool] = mapped_column(default=True)
+    options: Mapped[list[str]] = mapped_column(default=list)
+    # The label in further languages, by their two letters.
+    labels: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
 CURRENT = text("until_on IS NULL")

@@ -18,7 +18,8 @@ from conference_orchestrator.kernel.database import Model, Versioned, db, insert
 from conference_orchestrator.kernel.errors import NotFound
 from conference_orchestrator.kernel.paging import Page, Paging, page
 from conference_orchestrator.kernel.principal import Principal, Role
-from conference_orchestrator.scheduling.sessions import Allocation, Session, Slot
+from conference_orchestrator.scheduling.allocations import FIRM, Allocation
+from conference_orchestrator.scheduling.sessions import Session, Slot
 from conference_orchestrator.scheduling.webinar_requests import WebinarRequest
 
 
@@ -66,6 +67,7 @@ class Conference(Versioned, Model):
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     time_zone: Mapped[str]
+    host_margin_minutes: Mapped[int] = mapped_column(default=0)
     is_wanted: Mapped[bool] = mapped_column(default=True)
     reason: Mapped[str | None]
 
@@ -116,9 +118,14 @@ class Conference(Versioned, Model):
         return self.meeting_id is not None and self.host != self.attempted_host
 
     def want(self, *, title: str, starts_at: datetime, ends_at: datetime) -> None:
-        """Hold it in this window under this title; `ensure` sees to the rest. Another window is worth a new try."""
-        if self.state == State.FAILED and (self.starts_at, self.ends_at) != (starts_at, ends_at):
+        """Hold it in this window under this title; `ensure` sees to the rest. Another window is worth a new try.
+
+        One that was cancelled is wanted again: its session came back.
+        """
+        moved = (self.starts_at, self.ends_at) != (starts_at, ends_at)
+        if self.state == State.CANCELLED or (self.state == State.FAILED and moved):
             self.state, self.attempts = State.WANTED, 0
+        self.is_wanted, self.reason = True, None
         self.title, self.starts_at, self.ends_at = title, starts_at, ends_at
 
     def cancel(self, reason: str | None) -> None:
@@ -131,7 +138,9 @@ def new_key() -> str:
     return f"co-{uuid4().hex}"
 
 
-def for_session(session: Session, *, network_id: UUID, title: str, provider: str, at: datetime) -> Conference:
+def for_session(
+    session: Session, *, network_id: UUID, title: str, provider: str, host_margin_minutes: int, at: datetime
+) -> Conference:
     """The one conference of the session, made now if there was none. The database keeps it one (UNIQUE)."""
     row = {
         "id": uuid4(),
@@ -144,6 +153,7 @@ def for_session(session: Session, *, network_id: UUID, title: str, provider: str
         "starts_at": session.starts_at,
         "ends_at": session.ends_at,
         "time_zone": session.time_zone,
+        "host_margin_minutes": host_margin_minutes,
         "is_wanted": True,
         "provider": provider,
         "key": new_key(),
@@ -167,7 +177,7 @@ def of_request(request_id: UUID) -> Conference | None:
     held = (
         select(Slot.session_id)
         .join(Allocation, Allocation.slot_id == Slot.id)
-        .where(Allocation.request_id == request_id, Allocation.released_at.is_(None))
+        .where(Allocation.request_id == request_id, FIRM)
     )
     return db.session.scalar(select(Conference).where(Conference.session_id.in_(held)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
@@ -19,7 +19,8 @@ from conference_orchestrator.network.clinicians import Clinician
 from conference_orchestrator.network.expert_groups import ExpertGroup
 from conference_orchestrator.scheduling import checklists
 from conference_orchestrator.scheduling.allocation import Wish
-from conference_orchestrator.scheduling.sessions import Allocation, Slot
+from conference_orchestrator.scheduling.allocations import FIRM, Allocation
+from conference_orchestrator.scheduling.sessions import Slot
 
 T = TypeVar("T")
 
@@ -82,6 +83,8 @@ class ConsultationRequest(Versioned, Model):
     decided_by: Mapped[str | None]
     reason: Mapped[str | None]
     waiting_since: Mapped[datetime | None]
+    # Why it waits, as the last decision about a slot for it said.
+    reasons: Mapped[list[str]] = mapped_column(default=list)
     # A cancelled session puts its requests before all others, without loss of their place among themselves.
     displaced: Mapped[bool] = mapped_column(default=False)
     advised_on: Mapped[date | None]
@@ -95,10 +98,19 @@ class ConsultationRequest(Versioned, Model):
         primaryjoin="and_(ConsultationRequest.id == Allocation.request_id, Allocation.released_at.is_(None))",
     )
 
-    @property
-    def wish(self) -> Wish:
-        """What the allocation policy weighs."""
-        return Wish(self.earliest_on, self.latest_on)
+    def wish(self, *, away: Sequence[tuple[date, date]] = ()) -> Wish:
+        """What the allocation policy weighs; `away` are the requester's absences."""
+        return Wish(
+            request_id=self.id,
+            urgency=self.urgency,
+            submitted_at=self.submitted_at,
+            hospital_id=self.hospital_id,
+            earliest_on=self.earliest_on,
+            latest_on=self.latest_on,
+            away=away,
+            displaced=self.displaced,
+            waiting_since=self.waiting_since,
+        )
 
     def missing_items(self) -> list[str]:
         """The codes that the group's check list still wants, and "consent" while it is not confirmed."""
@@ -146,28 +158,44 @@ class ConsultationRequest(Versioned, Model):
 
     def allocated(self) -> None:
         """It has a slot."""
-        self.state, self.waiting_since, self.displaced = State.ALLOCATED, None, False
+        self.state, self.waiting_since, self.displaced, self.reasons = State.ALLOCATED, None, False, []
 
-    def wait(self, *, since: datetime, displaced: bool = False) -> None:
+    def wait(self, *, since: datetime, because: Sequence[str], displaced: bool = False) -> None:
         """It stands on the waiting list."""
         self.state, self.waiting_since, self.displaced = State.WAITING, since, self.displaced or displaced
+        self.reasons = list(because)
+
+    def offered(self) -> None:
+        """A slot is held for it until it answers; it keeps its place in line."""
+        self.must_be(State.WAITING, to="offered a slot")
+        self.state = State.OFFERED
+
+    def offer_ended(self, because: str) -> None:
+        """The offer came to nothing: it waits on, in its place."""
+        self.must_be(State.OFFERED, to="put back into the waiting list")
+        self.state, self.reasons = State.WAITING, [because]
 
     def released(self) -> None:
-        """It gave its slot, or its place on the waiting list, back."""
-        self.must_be(State.ALLOCATED, State.WAITING, to="released")
-        self.state, self.waiting_since, self.displaced = State.ACCEPTED, None, False
+        """It gave its slot, an offer of one, or its place on the waiting list, back."""
+        self.must_be(State.ALLOCATED, State.OFFERED, State.WAITING, to="released")
+        self.state, self.waiting_since, self.displaced, self.reasons = State.ACCEPTED, None, False, []
 
     def withdraw(self, *, by: Principal, at: datetime) -> None:
         """The requester does not want it any more."""
         if self.state in ENDED:
             raise RuleBroken(f"A request that is {self.state} cannot be withdrawn.", state=self.state)
-        self.waiting_since, self.displaced = None, False
+        self.waiting_since, self.displaced, self.reasons = None, False, []
         self._decide(State.WITHDRAWN, None, by=by, at=at)
 
     def discussed(self) -> None:
         """Its session was held."""
         if self.state == State.ALLOCATED:
             self.state = State.DISCUSSED
+
+    def not_reached(self, *, since: datetime, because: str) -> None:
+        """Its session was held without it: it comes first on the waiting list."""
+        self.must_be(State.ALLOCATED, State.DISCUSSED, to="put back as not reached")
+        self.wait(since=since, because=[because], displaced=True)
 
     def advised(self, on: date) -> None:
         """The advice was given on that date; the request is closed."""
@@ -212,44 +240,32 @@ def listed(
     return page(statement, paging, by=[ConsultationRequest.created_at, ConsultationRequest.id])
 
 
-def waiting_positions(group_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """The place of every waiting request in its group's list, the first being 1.
-
-    Those whose session fell out come first, then by urgency, then by how long they wait.
-    """
-    place = func.row_number().over(partition_by=ConsultationRequest.group_id, order_by=WAITING_ORDER)
-    statement = select(ConsultationRequest.id, place).where(
-        ConsultationRequest.group_id.in_(group_ids), ConsultationRequest.state == State.WAITING
+def open_of(requester_id: UUID, group_id: UUID) -> int:
+    """How many requests the clinician has open in the group; the caller has locked the group."""
+    ended = [str(state) for state in ENDED]
+    statement = select(func.count()).where(
+        ConsultationRequest.requester_id == requester_id,
+        ConsultationRequest.group_id == group_id,
+        ConsultationRequest.state.not_in(ended),
     )
-    return dict(db.session.execute(statement).all())
+    return db.session.scalar(statement) or 0
 
 
-def next_waiting_since(group_id: UUID, *, now: datetime) -> datetime:
-    """An instant later than any that the group's list holds; the caller has locked the group.
-
-    Two requests that come at the same time thus have different places, in the order in which they were written.
-    """
-    latest = db.session.scalar(
-        select(func.max(ConsultationRequest.waiting_since)).where(ConsultationRequest.group_id == group_id)
-    )
-    return now if latest is None or latest < now else latest + timedelta(microseconds=1)
-
-
-def holding_slots_of(session_id: UUID, *, lock: bool = False) -> Sequence[ConsultationRequest]:
-    """The requests that hold a slot of the session, in the order of the slots."""
+def holding_slots_of(session_id: UUID, *, lock: bool = False, offered: bool = False) -> Sequence[ConsultationRequest]:
+    """The requests that hold a slot of the session, with `offered` also those that are offered one, by slot."""
     if lock:
-        rows = _holding(select(ConsultationRequest.id), session_id).order_by(ConsultationRequest.id)
+        rows = _holding(select(ConsultationRequest.id), session_id, offered=offered).order_by(ConsultationRequest.id)
         db.session.execute(rows.with_for_update(of=ConsultationRequest))
     # Asked again once the locks are held: one that was withdrawn while we waited holds nothing any more.
-    statement = _holding(complete(), session_id).order_by(Slot.number)
+    statement = _holding(complete(), session_id, offered=offered).order_by(Slot.number)
     return db.session.scalars(statement.execution_options(populate_existing=lock)).all()
 
 
-def _holding(of: Select[T], session_id: UUID) -> Select[T]:
+def _holding(of: Select[T], session_id: UUID, *, offered: bool) -> Select[T]:
     return (
         of.join(Allocation, Allocation.request_id == ConsultationRequest.id)
         .join(Slot, Slot.id == Allocation.slot_id)
-        .where(Slot.session_id == session_id, Allocation.released_at.is_(None))
+        .where(Slot.session_id == session_id, Allocation.released_at.is_(None) if offered else FIRM)
     )
 
 

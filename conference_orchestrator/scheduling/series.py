@@ -36,6 +36,13 @@ class Series(Versioned, Model):
     time_zone: Mapped[str]
     slots: Mapped[int]
     slot_minutes: Mapped[int]
+    break_minutes: Mapped[int] = mapped_column(default=0)
+    # So long before the start the host account is held too, for the host to join.
+    host_margin_minutes: Mapped[int] = mapped_column(default=0)
+    holiday_countries: Mapped[list[str]] = mapped_column(default=list)
+    holiday_action: Mapped[str | None]
+    # The rule holds from this date on; what was before is in the sessions alone.
+    from_on: Mapped[date | None]
     closed_at: Mapped[datetime | None]
 
     @property

@@ -1,8 +1,4 @@
-"""Sessions, their slots, and who holds a slot.
-
-The insert of an allocation is the taking of a slot: partial unique indexes on the active allocation of a slot and of a
-request let the database refuse the second taker under any concurrency, and the history stays.
-"""
+"""Sessions and their numbered slots."""
 
 from __future__ import annotations
 
@@ -12,13 +8,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, Index, Select, UniqueConstraint, insert, select, text, update
+from sqlalchemy import ForeignKey, Index, Select, UniqueConstraint, insert, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
 
 from conference_orchestrator.kernel import times
 from conference_orchestrator.kernel.database import Identified, Model, Versioned, db, insert_new, one_of
-from conference_orchestrator.kernel.errors import Invalid, NotFound, RuleBroken, SlotTaken
+from conference_orchestrator.kernel.errors import Invalid, NotFound, RuleBroken
 from conference_orchestrator.kernel.paging import Page, Paging, page
+from conference_orchestrator.scheduling.allocations import Allocation
 from conference_orchestrator.scheduling.series import FARTHEST, Series
 
 if TYPE_CHECKING:
@@ -53,8 +50,19 @@ class Session(Versioned, Model):
     time_zone: Mapped[str]
     state: Mapped[str] = mapped_column(default=State.PLANNED)
     reason: Mapped[str | None]
+    # Cancelled because its date fell out of the series (an exception, a changed rule), not by itself: it may come back.
+    left_out: Mapped[bool] = mapped_column(default=False)
+    holidays: Mapped[list[str]] = mapped_column(default=list)
+    quorum_warned_at: Mapped[datetime | None]
+    at_risk_since: Mapped[datetime | None]
+    kept_at: Mapped[datetime | None]
 
-    slots: Mapped[list[Slot]] = relationship(lazy="raise", order_by="Slot.number", back_populates="session")
+    slots: Mapped[list[Slot]] = relationship(
+        lazy="raise",
+        order_by="Slot.number",
+        back_populates="session",
+        primaryjoin="and_(Session.id == Slot.session_id, Slot.withdrawn.is_(False))",
+    )
     conference: Mapped[Conference | None] = relationship(lazy="raise", viewonly=True, uselist=False)
 
     def must_be_planned(self, *, at: datetime, field: str | None = None) -> None:
@@ -80,6 +88,8 @@ class Session(Versioned, Model):
         self.starts_at, self.ends_at = starts_at, self.ends_at + by
         for slot in self.slots:
             slot.starts_at, slot.ends_at = slot.starts_at + by, slot.ends_at + by
+        # At another time other experts may come: the quorum is watched anew.
+        self.quorum_warned_at = self.at_risk_since = self.kept_at = None
 
     def cancel(self, reason: str, *, at: datetime) -> None:
         """It will not be held."""
@@ -102,6 +112,8 @@ class Slot(Identified, Model):
     number: Mapped[int]
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
+    # The series has fewer slots now; the row stays for the history of its allocations.
+    withdrawn: Mapped[bool] = mapped_column(default=False)
 
     session: Mapped[Session] = relationship(lazy="raise", back_populates="slots")
     allocation: Mapped[Allocation | None] = relationship(
@@ -110,27 +122,6 @@ class Slot(Identified, Model):
         uselist=False,
         primaryjoin="and_(Slot.id == Allocation.slot_id, Allocation.released_at.is_(None))",
     )
-
-
-ACTIVE = text("released_at IS NULL")
-
-
-class Allocation(Identified, Model):
-    """That a request has a slot, since `taken_at`, until `released_at`; with the reasons to show people."""
-
-    __tablename__ = "allocation"
-    __table_args__ = (
-        Index("uq_allocation_slot", "slot_id", unique=True, sqlite_where=ACTIVE, postgresql_where=ACTIVE),
-        Index("uq_allocation_request", "request_id", unique=True, sqlite_where=ACTIVE, postgresql_where=ACTIVE),
-    )
-
-    slot_id: Mapped[UUID] = mapped_column(ForeignKey("slot.id"), index=True)
-    request_id: Mapped[UUID] = mapped_column(ForeignKey("consultation_request.id"), index=True)
-    taken_at: Mapped[datetime]
-    released_at: Mapped[datetime | None]
-    reasons: Mapped[list[str]]
-
-    slot: Mapped[Slot] = relationship(lazy="raise")
 
 
 def extend(series: Series, *, now: datetime) -> int:
@@ -171,32 +162,6 @@ def extend(series: Series, *, now: datetime) -> int:
     return len(made)
 
 
-def take(slot_id: UUID, request_id: UUID, *, because: Sequence[str], at: datetime) -> None:
-    """Give the slot to the request; SlotTaken if someone was faster. The insert decides, under any concurrency."""
-    row = {
-        "id": uuid4(),
-        "created_at": at,
-        "slot_id": slot_id,
-        "request_id": request_id,
-        "taken_at": at,
-        "reasons": list(because),
-    }
-    taken = db.session.execute(insert_new(Allocation).values(row).returning(Allocation.id)).one_or_none()
-    if taken is None:
-        raise SlotTaken("The slot is held by another request, or the request holds another slot.")
-
-
-def release(request_id: UUID, *, at: datetime) -> UUID | None:
-    """End the request's active allocation; the session whose slot is free now, None when it held none."""
-    slot_id = db.session.scalar(
-        update(Allocation)
-        .where(Allocation.request_id == request_id, Allocation.released_at.is_(None))
-        .values(released_at=at)
-        .returning(Allocation.slot_id)
-    )
-    return db.session.scalar(select(Slot.session_id).where(Slot.id == slot_id)) if slot_id else None
-
-
 def get(session_id: UUID, *, lock: bool = False) -> Session:
     """The session with its slots, or NotFound; whose it is, the caller checks by its group."""
     if lock:
@@ -207,13 +172,14 @@ def get(session_id: UUID, *, lock: bool = False) -> Session:
     return found
 
 
-def hold_still(slot_id: UUID, *, field: str = "slot") -> tuple[Slot, Session]:
+def hold_still(slot_id: UUID, *, alone: bool = False, field: str = "slot") -> tuple[Slot, Session]:
     """The slot and its session, kept from being moved or cancelled until the transaction ends.
 
-    Others may still take slots of the session at the same time. Invalid, naming `field`, when there is no such slot.
+    Others may still take slots of the session at the same time, unless `alone`. Invalid, naming `field`, when there is
+    no such slot.
     """
-    statement = select(Slot, Session).join(Slot.session).where(Slot.id == slot_id)
-    found = db.session.execute(statement.with_for_update(read=True, of=Session)).one_or_none()
+    statement = select(Slot, Session).join(Slot.session).where(Slot.id == slot_id, Slot.withdrawn.is_(False))
+    found = db.session.execute(statement.with_for_update(read=not alone, of=Session)).one_or_none()
     if found is None:
         raise Invalid({field: "There is no such slot."})
     return found[0], found[1]
@@ -236,18 +202,6 @@ def listed(
     if until_at is not None:
         statement = statement.where(Session.starts_at < until_at)
     return page(statement, paging, by=[Session.starts_at, Session.id])
-
-
-def free_slots(group_id: UUID, *, now: datetime) -> Sequence[Slot]:
-    """Slots of the group's coming sessions that nobody holds, earliest first."""
-    held = select(Allocation.id).where(Allocation.slot_id == Slot.id, Allocation.released_at.is_(None)).exists()
-    statement = (
-        select(Slot)
-        .join(Slot.session)
-        .where(Session.group_id == group_id, Session.state == State.PLANNED, Session.starts_at > now, ~held)
-        .order_by(Slot.starts_at, Slot.id)
-    )
-    return db.session.scalars(statement).all()
 
 
 def of_series(series_id: UUID, *, after: datetime) -> Sequence[Session]:

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
-from conference_orchestrator.flows import hosting, panels
+from conference_orchestrator.flows import hosting, standing
 from conference_orchestrator.kernel import ports
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Conflict, NotFound, Stale
@@ -201,5 +201,5 @@ class TestSettings:
 
 def test_a_title_holds_fixed_words_the_group_and_the_date_and_nothing_that_was_typed(round_of_tuesdays: Stage) -> None:
     request_id = round_of_tuesdays.allocated(case_reference="CPMS-SECRET", question="About Ana")
-    assert panels.view(request_id, by=HELPDESK).request.allocation is not None
+    assert standing.view(request_id, by=HELPDESK).request.allocation is not None
     assert [one.title for one in conferences()] == ["Brain Tumour panel, 24 November 2026"]

@@ -11,15 +11,15 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select
 
-from conference_orchestrator.flows import panels
+from conference_orchestrator.flows import panels, standing
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Invalid, NotFound, RuleBroken, SlotTaken, Stale
 from conference_orchestrator.kernel.paging import Paging
 from conference_orchestrator.kernel.principal import Principal, Role
 from conference_orchestrator.network.expert_groups import ExpertGroup
+from conference_orchestrator.scheduling.allocations import Allocation
 from conference_orchestrator.scheduling.conferences import Conference
 from conference_orchestrator.scheduling.requests import ConsultationRequest
-from conference_orchestrator.scheduling.sessions import Allocation
 from tests.house import HELPDESK
 from tests.scheduling.stage import TUESDAY, WEEK, Stage
 
@@ -340,7 +340,7 @@ class TestAdvice:
 
 
 STEPS: dict[str, Callable[[UUID, Principal], object]] = {
-    "look": lambda request_id, by: panels.view(request_id, by=by),
+    "look": lambda request_id, by: standing.view(request_id, by=by),
     "change": lambda request_id, by: panels.change(request_id, {"question": "Mine?"}, by=by),
     "triage": lambda request_id, by: panels.triage(request_id, "decline", "No.", by=by),
     "allocate": lambda request_id, by: panels.allocate(request_id, by=by),
@@ -369,21 +369,23 @@ class TestScope:
         for bring in (lambda: stage.in_state("draft"), stage.waiting, stage.waiting):
             bring()
             stage.house.clock.move_on(timedelta(minutes=1))
-        found = panels.listed(Paging(), by=stage.coordinator).items
+        found = standing.listed(Paging(), by=stage.coordinator).items
         assert [(one.request.state, one.missing, one.position) for one in found] == [
             ("draft", ["report", "images"], None),
             ("waiting", [], 1),
             ("waiting", [], 2),
         ]
-        assert [one.position for one in panels.listed(Paging(), by=HELPDESK, state="waiting", group="brain").items] == [
+        assert [
+            one.position for one in standing.listed(Paging(), by=HELPDESK, state="waiting", group="brain").items
+        ] == [
             1,
             2,
         ]
-        assert list(panels.listed(Paging(), by=HELPDESK, group=other_group.id).items) == []
+        assert list(standing.listed(Paging(), by=HELPDESK, group=other_group.id).items) == []
 
     def test_a_coordinator_cannot_ask_for_the_list_of_another_group(
         self, stage: Stage, other_group: ExpertGroup
     ) -> None:
         with pytest.raises(Invalid) as refused:
-            panels.listed(Paging(), by=stage.coordinator, group=other_group.code)
+            standing.listed(Paging(), by=stage.coordinator, group=other_group.code)
         assert list(refused.value.errors) == ["group"]

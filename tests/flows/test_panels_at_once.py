@@ -15,8 +15,8 @@ from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import RuleBroken, SlotTaken
 from conference_orchestrator.kernel.transaction import transaction
 from conference_orchestrator.scheduling import sessions
+from conference_orchestrator.scheduling.allocations import Allocation
 from conference_orchestrator.scheduling.conferences import Conference
-from conference_orchestrator.scheduling.sessions import Allocation
 from tests.house import HELPDESK
 from tests.scheduling.stage import Stage
 

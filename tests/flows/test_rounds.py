@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select, update
 
-from conference_orchestrator.flows import hosting, panels, rounds
+from conference_orchestrator.flows import arranging, hosting, panels, rounds, standing
 from conference_orchestrator.flows.inviting import session_uid
 from conference_orchestrator.flows.rounds import Touched
 from conference_orchestrator.kernel.database import db
@@ -129,9 +129,9 @@ class TestCancelling:
     def test_nothing_is_allocated_again_by_itself(self, full: Stage) -> None:
         rounds.cancel(full.first().id, "Ill.", by=HELPDESK)
         full.work()
-        rounds.extend()
+        arranging.extend()
         rounds.close_past()
-        assert [one.request.state for one in panels.listed(Paging(), by=HELPDESK).items] == ["waiting", "waiting"]
+        assert [one.request.state for one in standing.listed(Paging(), by=HELPDESK).items] == ["waiting", "waiting"]
 
     def test_a_displaced_request_takes_a_slot_of_the_next_session_and_is_no_longer_first(self, full: Stage) -> None:
         (first, _) = [one.id for one in requests.holding_slots_of(full.first().id)]
@@ -197,25 +197,25 @@ class TestPreview:
 class TestClosing:
     def test_the_coming_sessions_are_cancelled_and_their_requests_come_first(self, full: Stage) -> None:
         (series_id,) = db.session.scalars(select(Series.id))
-        rounds.close_series(series_id, by=full.coordinator)
+        arranging.close_series(series_id, by=full.coordinator)
         assert {session.state for session in full.sessions()} == {"cancelled"}
-        assert [one.position for one in panels.listed(Paging(), by=HELPDESK).items] in ([1, 2], [2, 1])
+        assert [one.position for one in standing.listed(Paging(), by=HELPDESK).items] in ([1, 2], [2, 1])
         assert full.tasks() == TOLD
-        assert list(rounds.series_of(full.group.id, by=HELPDESK)) == []
+        assert list(arranging.series_of(full.group.id, by=HELPDESK)) == []
 
     def test_a_session_that_has_begun_is_still_held(self, full: Stage) -> None:
         full.house.clock.at = TUESDAY + timedelta(minutes=5)
         (series_id,) = db.session.scalars(select(Series.id))
-        rounds.close_series(series_id, by=HELPDESK)
+        arranging.close_series(series_id, by=HELPDESK)
         assert [session.state for session in full.sessions()[:2]] == ["planned", "cancelled"]
 
     def test_a_round_that_was_closed_stays_closed_since_then(self, full: Stage) -> None:
         (series_id,) = db.session.scalars(select(Series.id))
-        rounds.close_series(series_id, by=HELPDESK)
+        arranging.close_series(series_id, by=HELPDESK)
         closed_at = full.house.clock.at
         full.house.clock.move_on(WEEK)
-        rounds.close_series(series_id, by=HELPDESK)
-        assert rounds.one_series(series_id, by=HELPDESK).closed_at == closed_at
+        arranging.close_series(series_id, by=HELPDESK)
+        assert arranging.one_series(series_id, by=HELPDESK).closed_at == closed_at
 
 
 class TestPast:
@@ -223,7 +223,7 @@ class TestPast:
         full.house.clock.at = TUESDAY + timedelta(minutes=40)
         rounds.close_past()
         assert [session.state for session in full.sessions()[:2]] == ["held", "planned"]
-        assert {one.request.state for one in panels.listed(Paging(), by=HELPDESK).items} == {"discussed"}
+        assert {one.request.state for one in standing.listed(Paging(), by=HELPDESK).items} == {"discussed"}
 
     def test_a_session_is_not_over_before_its_end(self, full: Stage) -> None:
         full.house.clock.at = TUESDAY + timedelta(minutes=39)
@@ -275,10 +275,10 @@ class TestScope:
         series_id: UUID = full.first().series_id
         before = contents()
         for thing, step in (
-            ("expert group", lambda: rounds.define_series(full.group.id, ROUND, by=foreign)),
-            ("expert group", lambda: rounds.series_of(full.group.id, by=foreign)),
-            ("series", lambda: rounds.one_series(series_id, by=foreign)),
-            ("series", lambda: rounds.close_series(series_id, by=foreign)),
+            ("expert group", lambda: arranging.define_series(full.group.id, ROUND, by=foreign)),
+            ("expert group", lambda: arranging.series_of(full.group.id, by=foreign)),
+            ("series", lambda: arranging.one_series(series_id, by=foreign)),
+            ("series", lambda: arranging.close_series(series_id, by=foreign)),
             ("session", lambda: rounds.session(session_id, by=foreign)),
             ("session", lambda: rounds.move(session_id, TUESDAY + HOUR, by=foreign)),
             ("session", lambda: rounds.cancel(session_id, "No.", by=foreign)),

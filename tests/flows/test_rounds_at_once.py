@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conference_orchestrator.flows import panels, rounds
+from conference_orchestrator.flows import panels, rounds, standing
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Invalid, RuleBroken
 from conference_orchestrator.kernel.paging import Paging
@@ -58,7 +58,7 @@ class TestAtOnce:
     ) -> None:
         answers = withdraw_while_cancelling(full, monkeypatch)
         assert [answer for answer in answers if isinstance(answer, Exception)] == []
-        states = [one.request.state for one in panels.listed(Paging(), by=HELPDESK).items]
+        states = [one.request.state for one in standing.listed(Paging(), by=HELPDESK).items]
         assert sorted(states) == ["waiting", "withdrawn"]
         assert len(full.mails("request-waiting")) == 1
 

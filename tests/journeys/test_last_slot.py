@@ -18,8 +18,8 @@ from sqlalchemy import create_engine, text
 
 from conference_orchestrator import migrations
 from conference_orchestrator.app import create_app
-from conference_orchestrator.flows import directory, joining, panels, rounds
-from conference_orchestrator.flows.panels import RequestView
+from conference_orchestrator.flows import arranging, directory, joining, panels
+from conference_orchestrator.flows.standing import RequestView
 from conference_orchestrator.kernel import times
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.principal import Principal, Role
@@ -43,7 +43,7 @@ def prepare(app: Flask, *, slots: int) -> list[str]:
         joining.enter(person(), by=HELPDESK)
         soon = times.SystemClock().now().date() + timedelta(days=3)
         weekday = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")[soon.weekday()]
-        rounds.define_series(
+        arranging.define_series(
             group.id,
             {
                 "rule": f"FREQ=WEEKLY;BYDAY={weekday}",

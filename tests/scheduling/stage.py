@@ -11,8 +11,17 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from conference_orchestrator.flows import conferencing, directory, hosting, inviting, panels, rounds
-from conference_orchestrator.flows.panels import RequestView
+from conference_orchestrator.flows import (
+    arranging,
+    conferencing,
+    directory,
+    hosting,
+    inviting,
+    panels,
+    rounds,
+    standing,
+)
+from conference_orchestrator.flows.standing import RequestView
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.principal import Principal, Role
 from conference_orchestrator.kernel.transaction import transaction
@@ -71,7 +80,7 @@ class Stage:
 
     def meet(self, **changes: Any) -> UUID:
         """Give the group its round."""
-        return rounds.define_series(self.group.id, ROUND | changes, by=HELPDESK).id
+        return arranging.define_series(self.group.id, ROUND | changes, by=HELPDESK).id
 
     def entered(self, **changes: Any) -> dict[str, Any]:
         """What a requester types in, complete."""
@@ -129,7 +138,7 @@ class Stage:
         return waiting.request.id
 
     def request(self, request_id: UUID) -> RequestView:
-        return panels.view(request_id, by=HELPDESK)
+        return standing.view(request_id, by=HELPDESK)
 
     def sessions(self) -> list[Session]:
         return list(db.session.scalars(select(Session).order_by(Session.starts_at, Session.id)))
@@ -212,7 +221,7 @@ def full(round_of_tuesdays: Stage) -> Stage:
 def other_group(stage: Stage) -> ExpertGroup:
     """Another group of the network, with a round of its own."""
     group = _group("ewing", "Ewing")
-    rounds.define_series(group.id, ROUND, by=HELPDESK)
+    arranging.define_series(group.id, ROUND, by=HELPDESK)
     return group
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conference_orchestrator.flows import rounds
+from conference_orchestrator.flows import arranging, rounds
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Invalid, NotFound
 from conference_orchestrator.kernel.times import wall
@@ -130,13 +130,13 @@ class TestSessions:
 class TestExtending:
     def test_extending_twice_changes_nothing(self, round_of_tuesdays: Stage) -> None:
         before = {s.id for s in round_of_tuesdays.sessions()}
-        rounds.extend()
+        arranging.extend()
         assert {s.id for s in round_of_tuesdays.sessions()} == before
         assert round_of_tuesdays.house.count(Slot) == 52
 
     def test_the_horizon_grows_with_the_clock(self, round_of_tuesdays: Stage) -> None:
         round_of_tuesdays.house.clock.move_on(3 * WEEK)
-        rounds.extend()
+        arranging.extend()
         found = round_of_tuesdays.sessions()
         assert len(found) == 29
         assert found[-1].occurrence_on == date(2027, 6, 8)
@@ -145,18 +145,18 @@ class TestExtending:
     def test_a_moved_session_is_not_made_again_at_its_old_place(self, round_of_tuesdays: Stage) -> None:
         session = round_of_tuesdays.first()
         rounds.move(session.id, TUESDAY + timedelta(days=1), by=HELPDESK)
-        rounds.extend()
+        arranging.extend()
         assert round_of_tuesdays.house.count(Session) == 26
 
     def test_a_cancelled_session_does_not_come_back(self, round_of_tuesdays: Stage) -> None:
         rounds.cancel(round_of_tuesdays.first().id, "Congress.", by=HELPDESK)
-        rounds.extend()
+        arranging.extend()
         assert round_of_tuesdays.house.count(Session) == 26
 
     def test_a_closed_round_grows_no_more(self, stage: Stage) -> None:
-        rounds.close_series(stage.meet(), by=HELPDESK)
+        arranging.close_series(stage.meet(), by=HELPDESK)
         stage.house.clock.move_on(3 * WEEK)
-        rounds.extend()
+        arranging.extend()
         assert stage.house.count(Session) == 26
 
     def test_a_round_that_was_closed_while_the_timer_came_to_it_grows_no_more(
@@ -164,10 +164,10 @@ class TestExtending:
     ) -> None:
         series_id = stage.meet()
         open_then = series.open_series()
-        rounds.close_series(series_id, by=HELPDESK)
+        arranging.close_series(series_id, by=HELPDESK)
         stage.house.clock.move_on(3 * WEEK)
         monkeypatch.setattr(series, "open_series", lambda: open_then)
-        rounds.extend()
+        arranging.extend()
         assert stage.house.count(Session) == 26
 
 
@@ -180,7 +180,7 @@ class TestExtendingAtOnce:
 
     def test_two_at_once_make_each_session_and_slot_once(self, round_of_tuesdays: Stage) -> None:
         round_of_tuesdays.house.clock.move_on(10 * WEEK)
-        assert round_of_tuesdays.house.at_once(2, lambda _: rounds.extend()) == [None, None]  # type: ignore[func-returns-value]
+        assert round_of_tuesdays.house.at_once(2, lambda _: arranging.extend()) == [None, None]  # type: ignore[func-returns-value]
         assert (round_of_tuesdays.house.count(Session), round_of_tuesdays.house.count(Slot)) == (36, 72)
 
     def test_of_two_that_make_the_same_sessions_one_is_told_that_they_are_new(self, stage: Stage) -> None:

@@ -13,8 +13,9 @@ from conference_orchestrator.flows import panels, rounds
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Invalid, NotFound, RuleBroken, SlotTaken
 from conference_orchestrator.kernel.transaction import transaction
-from conference_orchestrator.scheduling import sessions
-from conference_orchestrator.scheduling.sessions import Allocation, Session, Slot, State
+from conference_orchestrator.scheduling import allocations, sessions
+from conference_orchestrator.scheduling.allocations import Allocation
+from conference_orchestrator.scheduling.sessions import Session, Slot, State
 from tests.house import HELPDESK
 from tests.scheduling.stage import TUESDAY, WEEK, Stage
 
@@ -142,7 +143,7 @@ class TestWhatTheDatabaseRefuses:
         holder, other = stage.allocated(), stage.accepted()
         slot = stage.slots(stage.first().id)[0]
         with pytest.raises(SlotTaken), transaction() as tx:
-            sessions.take(slot.id, other, because=[], at=tx.now)
+            allocations.take(slot.id, other, because=[], at=tx.now)
         taken = Allocation(slot_id=slot.id, request_id=other, taken_at=NOW, released_at=None, reasons=[])
         with pytest.raises(IntegrityError), transaction():
             db.session.add(taken)
@@ -153,7 +154,7 @@ class TestWhatTheDatabaseRefuses:
         request_id = stage.allocated()
         second = stage.slots(stage.first().id)[1]
         with pytest.raises(SlotTaken), transaction() as tx:
-            sessions.take(second.id, request_id, because=[], at=tx.now)
+            allocations.take(second.id, request_id, because=[], at=tx.now)
 
     def test_a_series_has_one_session_a_day(self, round_of_tuesdays: Stage) -> None:
         twin = round_of_tuesdays.sessions()[1]

@@ -7,12 +7,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from marshmallow import Schema, ValidationError, fields, post_load
+from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 from marshmallow.validate import Length
 
-from conference_orchestrator.flows import panels
+from conference_orchestrator.flows import panels, standing
 from conference_orchestrator.flows.fields import pattern
-from conference_orchestrator.flows.panels import RequestView
+from conference_orchestrator.flows.standing import RequestView
 from conference_orchestrator.scheduling.checklists import HIGHEST_COUNT, LONGEST_TEXT
 from conference_orchestrator.scheduling.requests import State, Urgency
 from conference_orchestrator.web.fields import (
@@ -111,7 +111,10 @@ class RequestEntry(RequestCorrection):
 
 
 class RequestSchema(Schema):
-    """A request. `missing` are the check-list items that still lack, `waiting_position` begins with 1."""
+    """A request. `missing` are the check-list items that still lack, `waiting_position` begins with 1.
+
+    A slot that is only offered stands in `offer`, not in `slot`.
+    """
 
     id = fields.UUID(attribute="request.id")
     group = fields.UUID(attribute="request.group_id")
@@ -128,15 +131,14 @@ class RequestSchema(Schema):
     latest_on = fields.Date(attribute="request.latest_on", allow_none=True)
     state = fields.String(attribute="request.state", metadata={"enum": [str(state) for state in State]})
     missing = fields.List(fields.String())
-    slot = fields.UUID(attribute="request.allocation.slot_id", dump_default=None, allow_none=True)
-    session = fields.UUID(attribute="request.allocation.slot.session_id", dump_default=None, allow_none=True)
-    reasons = fields.List(
-        fields.String(),
-        attribute="request.allocation.reasons",
-        dump_default=[],
-        metadata={"description": "Why this slot."},
-    )
+    missing_labels = fields.List(fields.String(), metadata={"description": "The same in the requester's language."})
+    slot = fields.UUID(attribute="given.slot_id", dump_default=None, allow_none=True)
+    session = fields.UUID(attribute="given.slot.session_id", dump_default=None, allow_none=True)
+    offer = fields.UUID(attribute="offered.id", dump_default=None, allow_none=True)
+    offer_expires_at = Instant(attribute="offered.expires_at", dump_default=None, allow_none=True)
+    reasons = fields.List(fields.String(), metadata={"description": "Why it has, is offered, or waits for a slot."})
     waiting_position = fields.Integer(attribute="position", allow_none=True)
+    standing = fields.String(allow_none=True, metadata={"description": "The place in line, explained."})
     reason = fields.String(attribute="request.reason", allow_none=True)
     created_at = Instant(attribute="request.created_at")
     submitted_at = Instant(attribute="request.submitted_at", allow_none=True)
@@ -166,9 +168,15 @@ class AllocationEntry(Form):
 
 
 class OutcomeEntry(Form):
-    """When the advice was given."""
+    """When the advice was given, or that the session did not reach the case."""
 
-    advised_on = Day(required=True)
+    advised_on = Day(allow_none=True)
+    reached = Flag()
+
+    @validates_schema
+    def _one_of_both(self, values: dict[str, Any], **_more: Any) -> None:
+        if (values.get("advised_on") is None) == values.get("reached", True):
+            raise ValidationError("Say when the advice was given, or `reached`: false.", "advised_on")
 
 
 @requests_api.get("/consultation-requests")
@@ -177,7 +185,7 @@ class OutcomeEntry(Form):
 @requests_api.response(200, listing(RequestSchema))
 def listed(query: Json) -> Json:
     """List the requests within the asker's scope, oldest first."""
-    return items(panels.listed(paging(query), by=principal(), **query))
+    return items(standing.listed(paging(query), by=principal(), **query))
 
 
 @requests_api.post("/consultation-requests")
@@ -195,7 +203,7 @@ def submit(entered: Json) -> RequestView:
 @requests_api.response(200, RequestSchema)
 def one(request_id: UUID) -> RequestView:
     """Read one request."""
-    return _answer(panels.view(request_id, by=principal()))
+    return _answer(standing.view(request_id, by=principal()))
 
 
 @requests_api.patch("/consultation-requests/<uuid:request_id>")
@@ -249,8 +257,10 @@ def withdraw(_nothing: Json, request_id: UUID) -> RequestView:
 @requests_api.arguments(OutcomeEntry)
 @requests_api.response(200, RequestSchema)
 def outcome(entered: Json, request_id: UUID) -> RequestView:
-    """Record the date of the advice; the request is closed."""
-    return _answer(panels.advised(request_id, entered["advised_on"], by=principal(), expected=expected()))
+    """Record the date of the advice, which closes the request; or that it was not reached: it waits first in line."""
+    if entered.get("reached", True):
+        return _answer(panels.advised(request_id, entered["advised_on"], by=principal(), expected=expected()))
+    return _answer(panels.not_reached(request_id, by=principal(), expected=expected()))
 
 
 def _answer(view: RequestView) -> RequestView:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from marshmallow import Schema, fields
 
-from conference_orchestrator.flows import rounds
+from conference_orchestrator.flows import arranging
 from conference_orchestrator.scheduling.series import Series
 from conference_orchestrator.web.fields import Count, Day, Instant, OneLine, WallTime, Zone
 from conference_orchestrator.web.idempotency import once
@@ -48,7 +48,7 @@ class SeriesSchema(Schema):
 @series_api.response(200, listing(SeriesSchema))
 def of_group(group_id: UUID) -> Json:
     """List the group's open series."""
-    return whole(rounds.series_of(group_id, by=principal()))
+    return whole(arranging.series_of(group_id, by=principal()))
 
 
 @series_api.post("/expert-groups/<uuid:group_id>/series")
@@ -58,7 +58,7 @@ def of_group(group_id: UUID) -> Json:
 @series_api.response(201, SeriesSchema)
 def define(entered: Json, group_id: UUID) -> Series:
     """Give the group a round; the sessions of the coming 26 weeks exist when this answers."""
-    return versioned(rounds.define_series(group_id, entered, by=principal()))
+    return versioned(arranging.define_series(group_id, entered, by=principal()))
 
 
 @series_api.get("/series/<uuid:series_id>")
@@ -66,7 +66,7 @@ def define(entered: Json, group_id: UUID) -> Series:
 @series_api.response(200, SeriesSchema)
 def one(series_id: UUID) -> Series:
     """Read one series."""
-    return versioned(rounds.one_series(series_id, by=principal()))
+    return versioned(arranging.one_series(series_id, by=principal()))
 
 
 @series_api.delete("/series/<uuid:series_id>")
@@ -74,4 +74,4 @@ def one(series_id: UUID) -> Series:
 @series_api.empty("The round has ended, its coming sessions are cancelled.")
 def close(series_id: UUID) -> None:
     """End the round: its coming sessions are cancelled, their requests go first on the waiting list."""
-    rounds.close_series(series_id, by=principal(), expected=expected())
+    arranging.close_series(series_id, by=principal(), expected=expected())

@@ -177,12 +177,12 @@ def _shown(view: SessionView, visible: set[UUID]) -> dict[str, Any]:
 
 
 def _slot(slot: Slot, visible: set[UUID]) -> dict[str, Any]:
-    held_by = slot.allocation.request_id if slot.allocation else None
+    held = slot.allocation
     return {
         "id": slot.id,
         "number": slot.number,
         "starts_at": slot.starts_at,
         "ends_at": slot.ends_at,
-        "state": "taken" if held_by else "free",
-        "request": held_by if held_by in visible else None,
+        "state": "free" if held is None else "taken" if held.is_firm else "offered",
+        "request": held.request_id if held is not None and held.request_id in visible else None,
     }

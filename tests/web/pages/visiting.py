@@ -14,7 +14,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from conference_orchestrator.app import engine_of
-from conference_orchestrator.flows import directory, joining, panels, rounds
+from conference_orchestrator.flows import arranging, directory, joining, panels
 from conference_orchestrator.kernel import links
 from conference_orchestrator.kernel.database import Model, db
 from conference_orchestrator.ledger.invitations import Invitation
@@ -141,7 +141,7 @@ def add_round(network: str, *, code: str, name: str) -> UUID:
         "slots": 2,
         "slot_minutes": 20,
     }
-    rounds.define_series(group.id, weekly, by=HELPDESK)
+    arranging.define_series(group.id, weekly, by=HELPDESK)
     return group.id
 
 

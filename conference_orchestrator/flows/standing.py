@@ -1,0 +1,100 @@
+"""How consultation requests stand, as people see them: what they lack, their place in line, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from conference_orchestrator.kernel import ports
+from conference_orchestrator.kernel.paging import Page, Paging
+from conference_orchestrator.kernel.principal import Principal
+from conference_orchestrator.network import expert_groups
+from conference_orchestrator.network.expert_groups import ExpertGroup
+from conference_orchestrator.scheduling import allocation, checklists, requests, waiting_list
+from conference_orchestrator.scheduling.allocation import Rules, Wish
+from conference_orchestrator.scheduling.allocations import Allocation
+from conference_orchestrator.scheduling.requests import ConsultationRequest, State
+
+CONSENT_LABEL = "The signed consent of the patient or the legal guardian"
+
+
+@dataclass(frozen=True)
+class RequestView:
+    """A request as people see it: what it lacks, and if it waits its place on the waiting list, explained."""
+
+    request: ConsultationRequest
+    missing: list[str]
+    position: int | None
+    standing: str | None
+
+    @property
+    def given(self) -> Allocation | None:
+        """The slot that it has."""
+        held = self.request.allocation
+        return held if held is not None and held.is_firm else None
+
+    @property
+    def offered(self) -> Allocation | None:
+        """The slot that it is offered."""
+        held = self.request.allocation
+        return held if held is not None and not held.is_firm else None
+
+    @property
+    def missing_labels(self) -> tuple[str, ...]:
+        """What it lacks, in the requester's language where the group's check list has it."""
+        return labels(self.request.group, self.missing, language=self.request.requester.language)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it has, is offered, or waits for a slot."""
+        held = self.request.allocation
+        return held.reasons if held is not None else self.request.reasons
+
+
+def view(request_id: UUID, *, by: Principal) -> RequestView:
+    """One request within the asker's scope."""
+    return views([requests.get(request_id, visible_to=by)])[0]
+
+
+def listed(
+    paging: Paging, *, by: Principal, state: str | None = None, group: str | UUID | None = None
+) -> Page[RequestView]:
+    """Requests within the asker's scope, oldest first."""
+    group_id = expert_groups.find(group, visible_to=by).id if group is not None else None
+    found = requests.listed(paging, visible_to=by, state=state, group_id=group_id)
+    return Page(views(found.items), found.next)
+
+
+def labels(group: ExpertGroup, missing: Sequence[str], *, language: str) -> tuple[str, ...]:
+    """What the missing items are called, in the language where the check list has it."""
+    named = {item.code: item.labels.get(language, item.label) for item in group.checklist}
+    return tuple((named | {checklists.CONSENT: CONSENT_LABEL})[code] for code in missing)
+
+
+def views(found: Sequence[ConsultationRequest]) -> list[RequestView]:
+    """The requests as people see them; the lines and free slots of each group are read once."""
+    now = ports.clock().now()
+    groups = {request.group_id: request.group for request in found if request.state == State.WAITING}
+    lines = waiting_list.lines(groups, now=now) if groups else {}
+    free = {
+        group_id: waiting_list.free_slots(group_id, rules=Rules.of(group.rules), now=now)
+        for group_id, group in groups.items()
+    }
+
+    def view_of(request: ConsultationRequest) -> RequestView:
+        line: list[Wish] = lines.get(request.group_id, [])
+        place = next((place for place, wish in enumerate(line) if wish.request_id == request.id), None)
+        if place is None:
+            return RequestView(request, request.missing_items(), None, None)
+        standing = allocation.standing(
+            line[place],
+            line[:place],
+            free[request.group_id],
+            rules=Rules.of(request.group.rules),
+            now=now,
+            time_zone=request.group.time_zone,
+        )
+        return RequestView(request, request.missing_items(), place + 1, standing)
+
+    return [view_of(request) for request in found]
