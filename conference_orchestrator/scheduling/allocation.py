@@ -122,7 +122,7 @@ def choose(
         return None
     reasons = [f"The earliest suitable free slot: {wording.moment(chosen.starts_at, chosen.time_zone)}."]
     if wish.urgency != "routine":
-        reasons.append(f"The request is {wish.urgency if wish.urgency != EMERGENCY else 'an emergency'}.")
+        reasons.append(f"The request is {wording.urgent(wish.urgency)}.")
     if wish.waiting_since is not None:
         since = wording.day(times.wall(wish.waiting_since, chosen.time_zone).date(), now=now)
         reasons.append(f"It waits since {since}.")
@@ -212,8 +212,13 @@ def _set_aside(
         taken = _earliest(wish, left, rules=rules, now=now)
         if taken is not None:
             aside.add(taken.id)
-            left = [_also_held(slot, taken, wish.hospital_id) for slot in left if slot.id != taken.id]
+            left = without(left, taken, wish.hospital_id)
     return left, aside
+
+
+def without(free: Sequence[FreeSlot], taken: FreeSlot, hospital_id: UUID | None) -> list[FreeSlot]:
+    """The free slots that are left once the hospital has taken one of them."""
+    return [_also_held(slot, taken, hospital_id) for slot in free if slot.id != taken.id]
 
 
 def _also_held(slot: FreeSlot, taken: FreeSlot, hospital_id: UUID | None) -> FreeSlot:

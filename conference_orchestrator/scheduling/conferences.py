@@ -6,6 +6,7 @@ The row says what is wanted (a window, a title, a host) and what is present at t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
@@ -170,6 +171,12 @@ def of_session(session_id: UUID, *, lock: bool = False) -> Conference | None:
     """The session's conference, if its first slot was ever taken."""
     statement = select(Conference).where(Conference.session_id == session_id)
     return db.session.scalar(statement.with_for_update() if lock else statement)
+
+
+def wanted_of(session_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the sessions for which a meeting is wanted."""
+    statement = select(Conference.session_id).where(Conference.session_id.in_(session_ids), Conference.is_wanted)
+    return {session_id for session_id in db.session.scalars(statement) if session_id is not None}
 
 
 def of_request(request_id: UUID) -> Conference | None:

@@ -138,8 +138,7 @@ class ConsultationRequest(Versioned, Model):
     def accept(self, *, by: Principal, at: datetime) -> None:
         """Let the request compete for slots. RuleBroken unless it was submitted complete and consent is confirmed."""
         self.must_be(State.SUBMITTED, to="accepted")
-        if missing := self.missing_items():
-            raise RuleBroken(f"The request lacks: {', '.join(missing)}.", missing=missing)
+        self.must_be_complete()
         self._decide(State.ACCEPTED, None, by=by, at=at)
 
     def send_back(self, reason: str | None, *, by: Principal, at: datetime) -> None:
@@ -155,6 +154,12 @@ class ConsultationRequest(Versioned, Model):
     def must_be_allocatable(self) -> None:
         """RuleBroken unless the request may get a slot now."""
         self.must_be(State.ACCEPTED, State.WAITING, to="allocated")
+        self.must_be_complete()
+
+    def must_be_complete(self) -> None:
+        """RuleBroken while something is missing: the group's check list may have grown since it was accepted."""
+        if missing := self.missing_items():
+            raise RuleBroken(f"The request lacks: {', '.join(missing)}.", missing=missing)
 
     def allocated(self) -> None:
         """It has a slot."""

@@ -41,6 +41,11 @@ def requests(count: int, urgency: str, *, fell_out: bool) -> str:
     return f"{number(count)} {named}{' whose session fell out' if fell_out else ''}"
 
 
+def urgent(urgency: str) -> str:
+    """What a request of that urgency is: "urgent", "an emergency"."""
+    return "an emergency" if urgency == "emergency" else urgency
+
+
 def hours(length: timedelta) -> str:
     """A length in hours: "48 hours", "1.5 hours"."""
     count = length / timedelta(hours=1)
