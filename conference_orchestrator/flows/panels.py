@@ -9,7 +9,7 @@ from uuid import UUID
 
 from conference_orchestrator.flows import delivering, hosting, waiting
 from conference_orchestrator.flows.hosting import issue_later
-from conference_orchestrator.flows.standing import RequestView, labels, view, views
+from conference_orchestrator.flows.standing import RequestView, labels, view, waiting_view
 from conference_orchestrator.flows.waiting import offer_freed
 from conference_orchestrator.kernel import ports, times
 from conference_orchestrator.kernel.database import db
@@ -31,7 +31,7 @@ from conference_orchestrator.scheduling import (
     waiting_list,
     wording,
 )
-from conference_orchestrator.scheduling.allocation import Choice, Rules
+from conference_orchestrator.scheduling.allocation import Choice, FreeSlot, Rules
 from conference_orchestrator.scheduling.requests import ConsultationRequest, State
 
 NAMED = ("The slot that was asked for.",)
@@ -133,7 +133,7 @@ def allocate(
             choice = allocation.choose(found.wish, found.free, rules=found.rules, now=now, ahead=found.ahead)
         if choice is None:
             why = allocation.why_waiting(found.wish, found.free, rules=found.rules, now=now, ahead=found.ahead)
-            return _wait(request, because=why, by=by, expected=expected)
+            return _wait(request, found.free, because=why, by=by, expected=expected)
         try:
             _take(request_id, choice, by=by, expected=expected)
         except SlotTaken:
@@ -190,9 +190,11 @@ def not_reached(request_id: UUID, *, by: Principal, expected: int | None = None)
             raise RuleBroken("The case has no slot that has begun.", state=request.state)
         because = f"The session of {wording.moment(slot.starts_at, group.time_zone)} did not come to it."
         allocations.release(request.id, at=tx.now)
-        request.not_reached(since=waiting_list.next_waiting_since(group.id, now=tx.now), because=because)
+        since = waiting_list.next_waiting_since(waiting_list.line(group.id), now=tx.now)
+        request.not_reached(since=since, because=because)
         db.session.flush()
-        waiting.tell_waiting(tx, [request], group, cause=f"request:{request.id}:not-reached:{request.version}")
+        cause = f"request:{request.id}:not-reached:{request.version}"
+        waiting.tell_waiting(tx, [request], group, positions=waiting_list.positions(group.id), cause=cause)
         offer_freed(tx, group)
     return view(request_id, by=by)
 
@@ -268,7 +270,7 @@ def _take(request_id: UUID, choice: Choice, *, by: Principal, expected: int | No
         if session.group_id != request.group_id:
             raise Invalid({"slot": "This slot belongs to another group."})
         request.must_be_allocatable()
-        wish = request.wish(away=waiting_list.away(request, now=tx.now))
+        (wish,) = waiting_list.with_absences([request.wish], now=tx.now)
         wanted = waiting_list.as_free(slot.id, rules=rules)
         if obstacle := allocation.first_obstacle(wish, wanted, rules=rules, now=tx.now):
             raise Invalid({"slot": obstacle})
@@ -277,19 +279,31 @@ def _take(request_id: UUID, choice: Choice, *, by: Principal, expected: int | No
         hosting.want_for_session(tx, session, request.group)
 
 
-def _wait(request: ConsultationRequest, *, because: Sequence[str], by: Principal, expected: int | None) -> RequestView:
+def _wait(
+    request: ConsultationRequest,
+    free: Sequence[FreeSlot],
+    *,
+    because: Sequence[str],
+    by: Principal,
+    expected: int | None,
+) -> RequestView:
     """Put the request on the list. The group is locked first, so that each place is given once, in order."""
     with transaction() as tx:
-        group = expert_groups.get(request.group_id, visible_to=SYSTEM, lock=True)
+        expert_groups.lock(request.group_id)
         waits = _locked(request.id, by=by, expected=expected)
         waits.must_be_allocatable()
-        if waits.state != State.WAITING:
-            waits.wait(since=waiting_list.next_waiting_since(group.id, now=tx.now), because=because)
-            db.session.flush()
-            waiting.tell_waiting(tx, [waits], group, cause=f"request:{waits.id}:waiting:{waits.version}")
+        line = waiting_list.line(waits.group_id)
+        is_new = waits.state != State.WAITING
+        if is_new:
+            waits.wait(since=waiting_list.next_waiting_since(line, now=tx.now), because=because)
+        view = waiting_view(waits, line, free, now=tx.now)
+        if is_new:
+            cause = f"request:{waits.id}:waiting:{waits.version}"
+            positions = {waits.id: view.position or 0}
+            waiting.tell_waiting(tx, [waits], waits.group, positions=positions, cause=cause)
             # A slot may have been freed, and offered to nobody, since we looked.
-            offer_freed(tx, group)
-        return views([waits])[0]
+            offer_freed(tx, waits.group)
+    return view
 
 
 def _let_go(tx: Transaction, request: ConsultationRequest) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from conference_orchestrator.flows import hosting
+from conference_orchestrator.kernel import ports
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Conflict, OrchestratorError
 from conference_orchestrator.kernel.principal import SYSTEM, Principal
@@ -42,17 +43,18 @@ def propose(group: str | UUID, *, by: Principal) -> Replan:
 
     Nothing is changed by it. What it proposes is only valid as long as list and slots stay as they are.
     """
+    found, now = expert_groups.find(group, visible_to=by), ports.clock().now()
+    rules = Rules.of(found.rules)
+    line = waiting_list.with_absences(waiting_list.line(found.id), now=now)
+    free = waiting_list.free_slots(found.id, rules=rules, now=now)
+    # With hundreds of requests this takes a second: nobody else's change waits for it.
+    chosen = _assign(line, free, rules=rules, now=now)
     with transaction() as tx:
-        found = expert_groups.find(group, visible_to=by)
-        rules = Rules.of(found.rules)
-        line = waiting_list.lines([found.id], now=tx.now)[found.id]
-        free = waiting_list.free_slots(found.id, rules=rules, now=tx.now)
-        chosen = _assign(line, free, rules=rules, now=tx.now)
         proposed = Replan(
             group_id=found.id,
             moves=[_move(wish, place, chosen[wish.request_id], found) for place, wish in _places(line, chosen)],
             unplaced=[
-                {"request": str(wish.request_id), "reason": _why_not(wish, free, rules=rules, now=tx.now)}
+                {"request": str(wish.request_id), "reason": _why_not(wish, free, rules=rules, now=now)}
                 for wish in line
                 if wish.request_id not in chosen
             ],
@@ -163,7 +165,7 @@ def _carry_out(tx: Transaction, moves: Sequence[Mapping[str, Any]], group: Exper
         request.must_be(State.WAITING, to="given a slot by a replan")
         request.must_be_complete()
         slot = waiting_list.as_free(UUID(move["slot"]), rules=rules)
-        wish = request.wish(away=waiting_list.away(request, now=tx.now))
+        (wish,) = waiting_list.with_absences([request.wish], now=tx.now)
         if obstacle := allocation.first_obstacle(wish, slot, rules=rules, now=tx.now):
             raise Conflict(obstacle)
         allocations.take(slot.id, request.id, because=move["reasons"], at=tx.now)

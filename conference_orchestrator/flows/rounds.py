@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from conference_orchestrator.flows import expecting, hosting, waiting
@@ -167,7 +167,9 @@ def cancel_session(tx: Transaction, cancelling: Session, group: ExpertGroup, rea
     back = [*displaced, *offered]
     touched = _touched(cancelling, also_told=[request.requester_id for request in back])
     displace(tx, displaced, group, because=SESSION_CANCELLED)
-    waiting.tell_waiting(tx, back, group, cause=f"session:{cancelling.id}:cancelled:{cancelling.version}")
+    if back:
+        cause = f"session:{cancelling.id}:cancelled:{cancelling.version}"
+        waiting.tell_waiting(tx, back, group, positions=waiting_list.positions(group.id), cause=cause)
     conference = conferences.of_session(cancelling.id, lock=True)
     if conference is not None and conference.is_wanted:
         conference.cancel(reason)
@@ -180,13 +182,14 @@ def displace(
     tx: Transaction, displaced: Sequence[requests.ConsultationRequest], group: ExpertGroup, *, because: str
 ) -> None:
     """Put the requests first on the waiting list, in the order of their slots, without their slots."""
-    for request in displaced:
+    if not displaced:
+        return
+    since = waiting_list.next_waiting_since(waiting_list.line(group.id), now=tx.now)
+    for place, request in enumerate(displaced):
         allocations.release(request.id, at=tx.now)
-        since = waiting_list.next_waiting_since(group.id, now=tx.now)
-        request.wait(since=since, because=[because], displaced=True)
-        db.session.flush()
-    if displaced:
-        offer_freed(tx, group)
+        request.wait(since=since + timedelta(microseconds=place), because=[because], displaced=True)
+    db.session.flush()
+    offer_freed(tx, group)
 
 
 def locked(session_id: UUID, *, by: Principal, expected: int | None) -> tuple[Session, ExpertGroup]:

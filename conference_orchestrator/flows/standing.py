@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from conference_orchestrator.kernel import ports
@@ -12,7 +13,7 @@ from conference_orchestrator.kernel.principal import Principal
 from conference_orchestrator.network import expert_groups
 from conference_orchestrator.network.expert_groups import ExpertGroup
 from conference_orchestrator.scheduling import allocation, checklists, requests, waiting_list
-from conference_orchestrator.scheduling.allocation import Rules, Wish
+from conference_orchestrator.scheduling.allocation import FreeSlot, Rules, Wish
 from conference_orchestrator.scheduling.allocations import Allocation
 from conference_orchestrator.scheduling.requests import ConsultationRequest, State
 
@@ -76,25 +77,27 @@ def views(found: Sequence[ConsultationRequest]) -> list[RequestView]:
     """The requests as people see them; the lines and free slots of each group are read once."""
     now = ports.clock().now()
     groups = {request.group_id: request.group for request in found if request.state == State.WAITING}
-    lines = waiting_list.lines(groups, now=now) if groups else {}
+    lines = waiting_list.lines(groups) if groups else {}
     free = {
         group_id: waiting_list.free_slots(group_id, rules=Rules.of(group.rules), now=now)
         for group_id, group in groups.items()
     }
+    lines = {of: waiting_list.with_absences(line, now=now) if free[of] else line for of, line in lines.items()}
+    return [
+        waiting_view(request, lines[request.group_id], free[request.group_id], now=now)
+        if request.state == State.WAITING
+        else RequestView(request, request.missing_items(), None, None)
+        for request in found
+    ]
 
-    def view_of(request: ConsultationRequest) -> RequestView:
-        line: list[Wish] = lines.get(request.group_id, [])
-        place = next((place for place, wish in enumerate(line) if wish.request_id == request.id), None)
-        if place is None:
-            return RequestView(request, request.missing_items(), None, None)
-        standing = allocation.standing(
-            line[place],
-            line[:place],
-            free[request.group_id],
-            rules=Rules.of(request.group.rules),
-            now=now,
-            time_zone=request.group.time_zone,
-        )
-        return RequestView(request, request.missing_items(), place + 1, standing)
 
-    return [view_of(request) for request in found]
+def waiting_view(
+    request: ConsultationRequest, line: Sequence[Wish], free: Sequence[FreeSlot], *, now: datetime
+) -> RequestView:
+    """A request that waits, among those in line; the line need not hold it yet."""
+    own = next((wish for wish in line if wish.request_id == request.id), request.wish)
+    ahead = [wish for wish in line if wish.place < own.place]
+    said = allocation.standing(
+        own, ahead, free, rules=Rules.of(request.group.rules), now=now, time_zone=request.group.time_zone
+    )
+    return RequestView(request, request.missing_items(), len(ahead) + 1, said)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from conference_orchestrator.flows import delivering
@@ -10,7 +10,7 @@ from conference_orchestrator.kernel.outbox import Task
 from conference_orchestrator.kernel.transaction import Transaction
 from conference_orchestrator.network.expert_groups import ExpertGroup
 from conference_orchestrator.notify import kinds
-from conference_orchestrator.scheduling import allocations, requests, waiting_list
+from conference_orchestrator.scheduling import allocations, requests
 from conference_orchestrator.scheduling.allocation import Rules
 from conference_orchestrator.scheduling.requests import ConsultationRequest, State
 
@@ -21,17 +21,21 @@ def offer_freed(tx: Transaction, group: ExpertGroup) -> None:
         tx.after(Task(kind="offer-slots", payload={"group": str(group.id)}, lock=f"offers:{group.id}"))
 
 
-def tell_waiting(tx: Transaction, waiting: Sequence[ConsultationRequest], group: ExpertGroup, *, cause: str) -> None:
+def tell_waiting(
+    tx: Transaction,
+    waiting: Sequence[ConsultationRequest],
+    group: ExpertGroup,
+    *,
+    positions: Mapping[UUID, int],
+    cause: str,
+) -> None:
     """Tell each requester the place on the waiting list and why there is no slot."""
-    if not waiting:
-        return
-    line = [wish.request_id for wish in waiting_list.lines([group.id], now=tx.now)[group.id]]
     drafts = [
         delivering.draft(
             kinds.RequestWaiting(
                 case_reference=request.case_reference,
                 group_name=group.name,
-                position=line.index(request.id) + 1,
+                position=positions[request.id],
                 reason=" ".join(request.reasons),
             ),
             to=delivering.to_clinician(request.requester),
@@ -39,7 +43,8 @@ def tell_waiting(tx: Transaction, waiting: Sequence[ConsultationRequest], group:
         )
         for request in waiting
     ]
-    delivering.tell(tx, *drafts)
+    if drafts:
+        delivering.tell(tx, *drafts)
 
 
 def take_back_offers(

@@ -141,6 +141,11 @@ def get(group_id: UUID, *, visible_to: Principal, lock: bool = False) -> ExpertG
     return found
 
 
+def lock(group_id: UUID) -> None:
+    """Have the group to oneself until the transaction ends, without reading it."""
+    db.session.execute(select(ExpertGroup.id).where(ExpertGroup.id == group_id).with_for_update())
+
+
 def listed(paging: Paging, *, visible_to: Principal) -> Page[ExpertGroup]:
     """Groups within the asker's scope, by code."""
     return page(_scoped(visible_to), paging, by=[ExpertGroup.code])

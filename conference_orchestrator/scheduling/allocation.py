@@ -80,6 +80,7 @@ class Wish:
     """
 
     request_id: UUID
+    requester_id: UUID
     urgency: str
     submitted_at: datetime | None
     hospital_id: UUID | None = None

@@ -22,6 +22,9 @@ DISPLACED = 2
 # So many claims, the first in line, and so many openings, the earliest, are considered at a time.
 MOST = 400
 
+# So long after the last opening, it is reckoned, a request without one is discussed: no later than in a usual round.
+BEYOND = timedelta(weeks=1)
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -59,14 +62,13 @@ class Assignment:
 class Cost(NamedTuple):
     """What an assignment costs; the first difference decides, less is better.
 
-    `unplaced` adds the weights of the claims without a slot. Giving up one claim never lets more than one other be
-    placed, so the least of it places as many emergencies as can be, then as many urgent ones, and as many of all.
-    `waiting` adds weight times whole minutes from now to the slot. `meetings` counts the claims placed in sessions
+    `waiting` adds weight times whole minutes from now to the slot; who gets none waits, it is reckoned, until
+    `BEYOND` the last opening. So a routine request never makes an emergency wait longer than it gains itself, by the
+    weights of both. `meetings` counts the claims placed in sessions
     that have no meeting yet; it counts claims, as each of them is a change, and not the sessions that they share.
     `out_of_turn` adds, for each claim, those behind it in line times the openings that start before its own.
     """
 
-    unplaced: int
     waiting: int
     meetings: int
     out_of_turn: int
@@ -111,7 +113,7 @@ def cost(
         prices.placed(c, slot_of[claim.request_id]) if claim.request_id in slot_of else prices.unplaced(c)
         for c, claim in enumerate(prices.line)
     ]
-    return Cost(*(sum(level) for level in zip(Cost(0, 0, 0, 0), *each, strict=True)))
+    return Cost(*(sum(level) for level in zip(Cost(0, 0, 0), *each, strict=True)))
 
 
 class _Prices:
@@ -129,16 +131,17 @@ class _Prices:
         starts = [opening.starts_at for opening in self.calendar]
         self._earlier = [starts.index(start) for start in starts]  # Slots that start together are equally early.
         self._minutes = [(start - now) // timedelta(minutes=1) for start in starts]
+        self._beyond = max(self._minutes, default=0) + BEYOND // timedelta(minutes=1)
 
     def _behind(self, c: int) -> int:
         return len(self.line) - 1 - c
 
     def placed(self, c: int, o: int) -> Cost:
         no_meeting = int(not self.calendar[o].has_meeting)
-        return Cost(0, self.line[c].weight * self._minutes[o], no_meeting, self._behind(c) * self._earlier[o])
+        return Cost(self.line[c].weight * self._minutes[o], no_meeting, self._behind(c) * self._earlier[o])
 
     def unplaced(self, c: int) -> Cost:
-        return Cost(self.line[c].weight, 0, 0, self._behind(c) * len(self.calendar))
+        return Cost(self.line[c].weight * self._beyond, 0, self._behind(c) * len(self.calendar))
 
 
 def _factors(costs: Collection[Cost], *, most: int) -> list[int]:

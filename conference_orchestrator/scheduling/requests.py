@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, Select, case, false, func, select
-from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from conference_orchestrator.kernel.database import Model, Versioned, db, one_of, personal
 from conference_orchestrator.kernel.errors import NotFound, RuleBroken
@@ -98,16 +98,17 @@ class ConsultationRequest(Versioned, Model):
         primaryjoin="and_(ConsultationRequest.id == Allocation.request_id, Allocation.released_at.is_(None))",
     )
 
-    def wish(self, *, away: Sequence[tuple[date, date]] = ()) -> Wish:
-        """What the allocation policy weighs; `away` are the requester's absences."""
+    @property
+    def wish(self) -> Wish:
+        """What the allocation policy weighs, without the requester's absences."""
         return Wish(
             request_id=self.id,
+            requester_id=self.requester_id,
             urgency=self.urgency,
             submitted_at=self.submitted_at,
             hospital_id=self.hospital_id,
             earliest_on=self.earliest_on,
             latest_on=self.latest_on,
-            away=away,
             displaced=self.displaced,
             waiting_since=self.waiting_since,
         )
@@ -279,7 +280,7 @@ def complete() -> Select[ConsultationRequest]:
     return select(ConsultationRequest).options(
         joinedload(ConsultationRequest.group).selectinload(ExpertGroup.checklist),
         joinedload(ConsultationRequest.requester),
-        selectinload(ConsultationRequest.allocation).joinedload(Allocation.slot),
+        joinedload(ConsultationRequest.allocation).joinedload(Allocation.slot),
     )
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import aliased
 
-from conference_orchestrator.kernel import times
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.scheduling import rosters
 from conference_orchestrator.scheduling.allocation import FreeSlot, Rules, Wish
@@ -19,102 +18,6 @@ from conference_orchestrator.scheduling.allocations import Allocation
 from conference_orchestrator.scheduling.requests import WAITING_ORDER, ConsultationRequest, State
 from conference_orchestrator.scheduling.sessions import Session, Slot
 from conference_orchestrator.scheduling.sessions import State as SessionState
-
-
-@dataclass(frozen=True, kw_only=True)
-class Situation:
-    """What the policy weighs when a request asks for a slot."""
-
-    wish: Wish
-    free: Sequence[FreeSlot]
-    ahead: Sequence[Wish]
-    rules: Rules
-
-
-def situation(request: ConsultationRequest, *, now: datetime) -> Situation:
-    """The request's wish, the free slots of its group, and who stands ahead of it in line."""
-    rules = Rules.of(request.group.rules)
-    free = free_slots(request.group_id, rules=rules, now=now)
-    if not free:
-        return Situation(wish=request.wish(), free=(), ahead=(), rules=rules)
-    wish = request.wish(away=away(request, now=now))
-    ahead = [other for other in lines([request.group_id], now=now)[request.group_id] if other.place < wish.place]
-    return Situation(wish=wish, free=free, ahead=ahead, rules=rules)
-
-
-def away(request: ConsultationRequest, *, now: datetime) -> Sequence[tuple[date, date]]:
-    """The first and last days of the requester's absences that are not over."""
-    today = times.wall(now, request.group.time_zone).date()
-    return rosters.absences_of([request.requester_id], from_on=today).get(request.requester_id, ())
-
-
-def lines(group_ids: Iterable[UUID], *, now: datetime) -> dict[UUID, list[Wish]]:
-    """The waiting requests of each group in order: whose session fell out, then by urgency, then by time."""
-    of = ConsultationRequest
-    asked = list(group_ids)
-    statement = (
-        select(
-            of.group_id,
-            of.id,
-            of.requester_id,
-            of.urgency,
-            of.submitted_at,
-            of.hospital_id,
-            of.earliest_on,
-            of.latest_on,
-            of.displaced,
-            of.waiting_since,
-        )
-        .where(of.group_id.in_(asked), of.state == State.WAITING)
-        .order_by(*WAITING_ORDER)
-    )
-    rows = db.session.execute(statement).all()
-    absent = rosters.absences_of({row.requester_id for row in rows}, from_on=now.date() - timedelta(days=1))
-    found: dict[UUID, list[Wish]] = {group_id: [] for group_id in asked}
-    for row in rows:
-        found[row.group_id].append(
-            Wish(
-                request_id=row.id,
-                urgency=row.urgency,
-                submitted_at=row.submitted_at,
-                hospital_id=row.hospital_id,
-                earliest_on=row.earliest_on,
-                latest_on=row.latest_on,
-                away=absent.get(row.requester_id, ()),
-                displaced=row.displaced,
-                waiting_since=row.waiting_since,
-            )
-        )
-    return found
-
-
-def free_slots(group_id: UUID, *, rules: Rules, now: datetime) -> list[FreeSlot]:
-    """Slots of the group's coming sessions that nobody holds or is offered, earliest first."""
-    held = select(Allocation.id).where(Allocation.slot_id == Slot.id, Allocation.released_at.is_(None)).exists()
-    statement = _slots().where(
-        Session.group_id == group_id, Session.state == SessionState.PLANNED, Session.starts_at > now, ~held
-    )
-    rows = db.session.execute(statement.order_by(Slot.starts_at, Slot.id)).mappings().all()
-    shares = _held_by_hospital({row["session_id"] for row in rows}) if rules.share is not None else {}
-    return [FreeSlot(**row, held=shares.get(row["session_id"], {})) for row in rows]
-
-
-def as_free(slot_id: UUID, *, rules: Rules) -> FreeSlot:
-    """One slot as the policy sees it, whoever holds it."""
-    row = db.session.execute(_slots().where(Slot.id == slot_id)).mappings().one()
-    shares = _held_by_hospital([row["session_id"]]) if rules.share is not None else {}
-    return FreeSlot(**row, held=shares.get(row["session_id"], {}))
-
-
-def next_waiting_since(group_id: UUID, *, now: datetime) -> datetime:
-    """An instant later than any that the group's list holds; the caller has locked the group.
-
-    Two requests that come at the same time thus have different places, in the order in which they were written.
-    """
-    latest = db.session.scalar(
-        select(func.max(ConsultationRequest.waiting_since)).where(ConsultationRequest.group_id == group_id)
-    )
-    return now if latest is None or latest < now else latest + timedelta(microseconds=1)
 
 
 def _slots() -> Select[Any]:
@@ -133,6 +36,114 @@ def _slots() -> Select[Any]:
         .join(Slot.session)
         .where(Slot.withdrawn.is_(False))
     )
+
+
+_HELD = select(Allocation.id).where(Allocation.slot_id == Slot.id, Allocation.released_at.is_(None)).exists()
+# Built once: making such a statement costs more than running it.
+FREE_SLOTS = (
+    _slots()
+    .where(
+        Session.group_id == bindparam("group"),
+        Session.state == SessionState.PLANNED,
+        Session.starts_at > bindparam("now"),
+        ~_HELD,
+    )
+    .order_by(Slot.starts_at, Slot.id)
+)
+LINES = (
+    select(
+        ConsultationRequest.group_id,
+        ConsultationRequest.id.label("request_id"),
+        ConsultationRequest.requester_id,
+        ConsultationRequest.urgency,
+        ConsultationRequest.submitted_at,
+        ConsultationRequest.hospital_id,
+        ConsultationRequest.earliest_on,
+        ConsultationRequest.latest_on,
+        ConsultationRequest.displaced,
+        ConsultationRequest.waiting_since,
+    )
+    .where(
+        ConsultationRequest.group_id.in_(bindparam("groups", expanding=True)),
+        ConsultationRequest.state == State.WAITING,
+    )
+    .order_by(*WAITING_ORDER)
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """What the policy weighs when a request asks for a slot."""
+
+    wish: Wish
+    free: Sequence[FreeSlot]
+    ahead: Sequence[Wish]
+    rules: Rules
+
+
+def situation(request: ConsultationRequest, *, now: datetime) -> Situation:
+    """The request's wish, the free slots of its group, and who stands ahead of it in line."""
+    rules = Rules.of(request.group.rules)
+    free = free_slots(request.group_id, rules=rules, now=now)
+    wish = request.wish
+    if not free:
+        return Situation(wish=wish, free=(), ahead=(), rules=rules)
+    ahead = [other for other in line(request.group_id) if other.place < wish.place]
+    wish, *ahead = with_absences([wish, *ahead], now=now)
+    return Situation(wish=wish, free=free, ahead=ahead, rules=rules)
+
+
+def lines(group_ids: Iterable[UUID]) -> dict[UUID, list[Wish]]:
+    """The waiting requests of each group in order: whose session fell out, then by urgency, then by time.
+
+    Without the absences of their requesters, which matter only where slots are free: see `with_absences`.
+    """
+    asked = list(group_ids)
+    found: dict[UUID, list[Wish]] = {group_id: [] for group_id in asked}
+    for row in db.session.execute(LINES, {"groups": asked}).mappings():
+        wish = dict(row)
+        found[wish.pop("group_id")].append(Wish(**wish))
+    return found
+
+
+def line(group_id: UUID) -> list[Wish]:
+    """The waiting requests of one group in order."""
+    return lines([group_id])[group_id]
+
+
+def positions(group_id: UUID) -> dict[UUID, int]:
+    """The place of each waiting request of the group, the first being 1."""
+    return {wish.request_id: place for place, wish in enumerate(line(group_id), start=1)}
+
+
+def with_absences(wishes: Sequence[Wish], *, now: datetime) -> list[Wish]:
+    """The same wishes, each with the absences of its requester that are not over."""
+    yesterday = now.date() - timedelta(days=1)  # somewhere it is still yesterday
+    absent = rosters.absences_of({wish.requester_id for wish in wishes}, from_on=yesterday)
+    return [replace(wish, away=absent.get(wish.requester_id, ())) for wish in wishes] if absent else list(wishes)
+
+
+def free_slots(group_id: UUID, *, rules: Rules, now: datetime) -> list[FreeSlot]:
+    """Slots of the group's coming sessions that nobody holds or is offered, earliest first."""
+    rows = db.session.execute(FREE_SLOTS, {"group": group_id, "now": now}).mappings().all()
+    shares = _held_by_hospital({row["session_id"] for row in rows}) if rules.share is not None else {}
+    return [FreeSlot(**row, held=shares.get(row["session_id"], {})) for row in rows]
+
+
+def as_free(slot_id: UUID, *, rules: Rules) -> FreeSlot:
+    """One slot as the policy sees it, whoever holds it."""
+    row = db.session.execute(_slots().where(Slot.id == slot_id)).mappings().one()
+    shares = _held_by_hospital([row["session_id"]]) if rules.share is not None else {}
+    return FreeSlot(**row, held=shares.get(row["session_id"], {}))
+
+
+def next_waiting_since(line: Sequence[Wish], *, now: datetime) -> datetime:
+    """An instant later than any in the line; the caller has locked the group before it read the line.
+
+    Two requests that come at the same time thus have different places, in the order in which they were written.
+    """
+    latest = max((wish.waiting_since for wish in line if wish.waiting_since is not None), default=now)
+    return now if latest < now else latest + timedelta(microseconds=1)
 
 
 def _held_by_hospital(session_ids: Iterable[UUID]) -> dict[UUID, Mapping[UUID, int]]:

@@ -84,11 +84,12 @@ def plainly(claims: Sequence[Claim], openings: Sequence[Opening]) -> Callable[[l
     earlier = {n: sum(other.starts_at < one.starts_at for other in openings) for n, one in slots.items()}
     minutes = {n: round((one.starts_at - NOW).total_seconds()) // 60 for n, one in slots.items()}
 
+    beyond = max(minutes.values(), default=0) + 7 * MINUTES
+
     def value(assignments: list[Assignment]) -> tuple[int, ...]:
         given_to = numbers(assignments)
         return (
-            sum(weight[c] for c in weight if c not in given_to),
-            sum(weight[c] * minutes[o] for c, o in given_to.items()),
+            sum(weight[c] * (minutes[given_to[c]] if c in given_to else beyond) for c in weight),
             sum(not slots[o].has_meeting for o in given_to.values()),
             sum(behind[c] * (earlier[given_to[c]] if c in given_to else len(openings)) for c in weight),
         )
@@ -175,6 +176,17 @@ def test_first_come_first_served_lets_people_wait_longer_than_the_proposal() -> 
     assert cost(proposed, claims, openings, now=NOW).waiting == 10 * (8 + 7) * MINUTES
 
 
+def test_an_emergency_does_not_wait_a_week_so_that_a_routine_request_is_placed() -> None:
+    claims = [claim(1, waited=90), claim(2, "emergency")]
+    assert planned(claims, TWO_SLOTS, only((1, 1), (2, 1), (2, 2))) == {2: 1}
+
+
+def test_it_waits_a_minute_for_that() -> None:
+    claims = [claim(1, waited=90), claim(2, "emergency")]
+    later = Opening(UUID(int=2), UUID(int=2), NOW + DAY + timedelta(minutes=1), has_meeting=True)
+    assert planned(claims, [opening(1, 1), later], only((1, 1), (2, 1), (2, 2))) == {1: 1, 2: 2}
+
+
 def test_an_emergency_gets_the_earlier_slot_whoever_waits_longer() -> None:
     claims = [claim(1, waited=90), claim(2, "urgent", waited=30), claim(3, "emergency")]
     assert planned(claims, [opening(1, 1), opening(2, 8), opening(3, 15)]) == {3: 1, 2: 2, 1: 3}
@@ -231,7 +243,7 @@ def test_the_cost_is_told_by_what_it_consists_of() -> None:
     openings = [opening(1, 1, has_meeting=False), opening(2, 2)]
     swapped = [Assignment(UUID(int=1), UUID(int=2)), Assignment(UUID(int=3), UUID(int=1))]
     told = cost(swapped, claims, openings, now=NOW)
-    assert told == Cost(unplaced=2, waiting=(10 * 2 + 1) * MINUTES, meetings=1, out_of_turn=2 * 1 + 1 * 2 + 0)
+    assert told == Cost(waiting=(10 * 2 + 1 + 2 * 9) * MINUTES, meetings=1, out_of_turn=2 * 1 + 1 * 2 + 0)
     assert cost(assign(claims, openings, fits=anything, now=NOW), claims, openings, now=NOW) < told
 
 

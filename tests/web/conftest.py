@@ -156,6 +156,7 @@ def fill(service: Service) -> None:
     service.made("/consultation-requests/{request}/triage", {"decision": "accept"})
     service.made("/consultation-requests/{request}/allocation", {"slot": ids["slot"]})
     ids["conference"] = service.get("/sessions/{session}").json["conference"]
+    ids["replan"] = service.made("/replans", {"group": "brain"})["id"]
     ids["host"] = service.made("/host-accounts", {"provider": "mock", "email": "host@network.example"})["id"]
     ids["delivery"] = service.get("/deliveries?clinician={requester}").json["items"][0]["id"]
     service.post("/registrations", applicant(email="new@szpital.example"), by="anonymous")

@@ -22,7 +22,7 @@ class ReplanEntry(Form):
     group = Reference(required=True)
 
 
-class MoveSchema(Schema):
+class ProposedMoveSchema(Schema):
     """A waiting request and the slot that it would get; `waiting_position` is its place in line now."""
 
     request = fields.UUID()
@@ -45,7 +45,7 @@ class ReplanSchema(Schema):
 
     id = fields.UUID()
     group = fields.UUID(attribute="group_id")
-    moves = fields.List(fields.Nested(MoveSchema))
+    moves = fields.List(fields.Nested(ProposedMoveSchema))
     unplaced = fields.List(fields.Nested(UnplacedSchema))
     created_at = Instant()
     applied_at = Instant(allow_none=True)

@@ -63,6 +63,7 @@ class SessionSchema(Schema):
     state = fields.String(metadata={"enum": ["planned", "held", "cancelled"]})
     reason = fields.String(allow_none=True)
     slots = fields.List(fields.Nested(SlotSchema))
+    holidays = fields.List(fields.String(), metadata={"description": "Public holidays that fall on its date."})
     conference = fields.UUID(allow_none=True)
     quorum = fields.Nested(QuorumForecastSchema)
 
@@ -171,6 +172,7 @@ def _shown(view: SessionView, visible: set[UUID]) -> dict[str, Any]:
         "state": session.state,
         "reason": session.reason,
         "slots": [_slot(slot, visible) for slot in session.slots],
+        "holidays": session.holidays,
         "conference": session.conference.id if session.conference else None,
         "quorum": view.quorum,
     }
