@@ -9,7 +9,7 @@ from uuid import UUID
 
 from conference_orchestrator.flows import delivering, hosting, waiting
 from conference_orchestrator.flows.hosting import issue_later
-from conference_orchestrator.flows.standing import RequestView, labels, view, waiting_view
+from conference_orchestrator.flows.standing import RequestView, labels, view
 from conference_orchestrator.flows.waiting import offer_freed
 from conference_orchestrator.kernel import ports, times
 from conference_orchestrator.kernel.database import db
@@ -31,9 +31,11 @@ from conference_orchestrator.scheduling import (
     waiting_list,
     wording,
 )
-from conference_orchestrator.scheduling.allocation import Choice, FreeSlot, Rules
+from conference_orchestrator.scheduling.allocation import Choice, Rules
 from conference_orchestrator.scheduling.requests import ConsultationRequest, State
 
+# Each time somebody else took the slot that was chosen.
+MOST_TRIES = 100
 NAMED = ("The slot that was asked for.",)
 
 
@@ -45,7 +47,8 @@ def submit(entered: Mapping[str, Any], *, by: Principal) -> RequestView:
     with transaction() as tx:
         group = expert_groups.find(entered["group"], visible_to=by)
         requester = _requester(entered.get("requester"), by=by)
-        _must_have_room(group, requester, by=by)
+        if entered["urgency"] != allocation.EMERGENCY:
+            _must_have_room(group, requester, by=by)
         request = ConsultationRequest(
             group_id=group.id,
             group=group,
@@ -122,7 +125,7 @@ def allocate(
     The choice is made before the transaction and the insert of the allocation decides: whoever was slower chooses
     again. SlotTaken when the slot asked for is held, Invalid when it cannot be had at all.
     """
-    while True:
+    for _ in range(MOST_TRIES):
         request = requests.get(request_id, visible_to=by)
         request.must_be_allocatable()
         if slot_id is not None:
@@ -133,20 +136,28 @@ def allocate(
             choice = allocation.choose(found.wish, found.free, rules=found.rules, now=now, ahead=found.ahead)
         if choice is None:
             why = allocation.why_waiting(found.wish, found.free, rules=found.rules, now=now, ahead=found.ahead)
-            return _wait(request, found.free, because=why, by=by, expected=expected)
+            return _wait(request, because=why, any_free=bool(found.free), by=by, expected=expected)
         try:
             _take(request_id, choice, by=by, expected=expected)
-        except SlotTaken:
+        except (SlotTaken, Invalid):
+            # Of a slot that the policy chose, what changed meanwhile is no fault of the asker.
             if slot_id is not None:
                 raise
         else:
             return view(request_id, by=by)
+    raise SlotTaken("Others were faster for every slot that was chosen; try again.")
 
 
 def allocate_accepted(request_id: UUID) -> None:
     """The work after a direct intake: a request that was accepted by itself gets its slot, or its place in line."""
-    if requests.get(request_id, visible_to=SYSTEM).state == State.ACCEPTED:
+    if requests.get(request_id, visible_to=SYSTEM).state != State.ACCEPTED:
+        return
+    try:
         allocate(request_id, by=SYSTEM)
+    except RuleBroken:
+        # Who submitted it and the task may come at the same time: the slower one finds it done.
+        if requests.get(request_id, visible_to=SYSTEM).state == State.ACCEPTED:
+            raise
 
 
 def release(request_id: UUID, *, by: Principal, expected: int | None = None) -> RequestView:
@@ -190,7 +201,8 @@ def not_reached(request_id: UUID, *, by: Principal, expected: int | None = None)
             raise RuleBroken("The case has no slot that has begun.", state=request.state)
         because = f"The session of {wording.moment(slot.starts_at, group.time_zone)} did not come to it."
         allocations.release(request.id, at=tx.now)
-        since = waiting_list.next_waiting_since(waiting_list.line(group.id), now=tx.now)
+        line = waiting_list.line(group.id)
+        since = waiting_list.next_waiting_since(allocation.tally(line), now=tx.now)
         request.not_reached(since=since, because=because)
         db.session.flush()
         cause = f"request:{request.id}:not-reached:{request.version}"
@@ -245,10 +257,11 @@ def _checked(
 ) -> dict[str, Any]:
     """The values in the form in which they are stored; Invalid, naming the fields, when they do not fit together."""
     checked = dict(values)
+    today = times.wall(tx.now, request.group.time_zone).date()
     found = checklists.problems(request.group.checklist, checked.get("checklist", {}))
+    found |= checklists.imaging_problems(checked.get("imaging", ()), today=today)
     earliest = checked.get("earliest_on", request.earliest_on)
     latest = checked.get("latest_on", request.latest_on)
-    today = times.wall(tx.now, request.group.time_zone).date()
     if earliest and latest and latest < earliest:
         found["latest_on"] = "This lies before earliest_on."
     elif checked.get("latest_on") and checked["latest_on"] < today:
@@ -281,9 +294,9 @@ def _take(request_id: UUID, choice: Choice, *, by: Principal, expected: int | No
 
 def _wait(
     request: ConsultationRequest,
-    free: Sequence[FreeSlot],
     *,
     because: Sequence[str],
+    any_free: bool,
     by: Principal,
     expected: int | None,
 ) -> RequestView:
@@ -292,18 +305,17 @@ def _wait(
         expert_groups.lock(request.group_id)
         waits = _locked(request.id, by=by, expected=expected)
         waits.must_be_allocatable()
-        line = waiting_list.line(waits.group_id)
-        is_new = waits.state != State.WAITING
-        if is_new:
-            waits.wait(since=waiting_list.next_waiting_since(line, now=tx.now), because=because)
-        view = waiting_view(waits, line, free, now=tx.now)
-        if is_new:
+        ahead = waiting_list.ahead_of(waits.wish, waits.group_id)
+        position = sum(one.count for one in ahead) + 1
+        if waits.state != State.WAITING:
+            waits.wait(since=waiting_list.next_waiting_since(ahead, now=tx.now), because=because)
             cause = f"request:{waits.id}:waiting:{waits.version}"
-            positions = {waits.id: view.position or 0}
-            waiting.tell_waiting(tx, [waits], waits.group, positions=positions, cause=cause)
+            waiting.tell_waiting(tx, [waits], waits.group, positions={waits.id: position}, cause=cause)
             # A slot may have been freed, and offered to nobody, since we looked.
             offer_freed(tx, waits.group)
-    return view
+        place = allocation.place_in_line(ahead, now=tx.now, time_zone=waits.group.time_zone)
+        none = allocation.NONE_SUITS if any_free else allocation.NONE_FREE
+        return RequestView(waits, waits.missing_items(), position, f"{place}; {none}")
 
 
 def _let_go(tx: Transaction, request: ConsultationRequest) -> None:

@@ -20,7 +20,15 @@ from conference_orchestrator.kernel.transaction import Transaction, transaction
 from conference_orchestrator.ledger import invitations
 from conference_orchestrator.network import expert_groups
 from conference_orchestrator.network.expert_groups import ExpertGroup
-from conference_orchestrator.scheduling import allocations, conferences, host_pool, requests, sessions, waiting_list
+from conference_orchestrator.scheduling import (
+    allocation,
+    allocations,
+    conferences,
+    host_pool,
+    requests,
+    sessions,
+    waiting_list,
+)
 from conference_orchestrator.scheduling.quorum import Quorum
 from conference_orchestrator.scheduling.sessions import Session, State
 
@@ -184,7 +192,8 @@ def displace(
     """Put the requests first on the waiting list, in the order of their slots, without their slots."""
     if not displaced:
         return
-    since = waiting_list.next_waiting_since(waiting_list.line(group.id), now=tx.now)
+    line = waiting_list.line(group.id)
+    since = waiting_list.next_waiting_since(allocation.tally(line), now=tx.now)
     for place, request in enumerate(displaced):
         allocations.release(request.id, at=tx.now)
         request.wait(since=since + timedelta(microseconds=place), because=[because], displaced=True)

@@ -94,7 +94,7 @@ def views(found: Sequence[ConsultationRequest]) -> list[RequestView]:
 def waiting_view(
     request: ConsultationRequest, line: Sequence[Wish], free: Sequence[FreeSlot], *, now: datetime
 ) -> RequestView:
-    """A request that waits, among those in line; the line need not hold it yet."""
+    """A request that waits, among those in line."""
     own = next((wish for wish in line if wish.request_id == request.id), request.wish)
     ahead = [wish for wish in line if wish.place < own.place]
     said = allocation.standing(

@@ -19,11 +19,12 @@ from conference_orchestrator.scheduling import wording
 EMERGENCY = "emergency"
 URGENCIES = (EMERGENCY, "urgent", "routine")
 MOST_PASSED_OVER = 3
+NONE_FREE, NONE_SUITS = "no slot is free yet.", "no free slot suits yet."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What a group asks of its allocations; every rule is off by default. Emergencies are bound by none but `reserve`.
+    """What a group asks of its allocations; every rule is off by default, and emergencies are bound by none.
 
     `lead`: so long before a session nothing is added any more. `cut_off`: so long before a session a request must have
     been submitted complete. `share`: the part of a session's slots (above 0, at most 1) that one hospital may hold, one
@@ -102,6 +103,17 @@ class Wish:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ahead:
+    """How many requests of one kind are ahead in line, waiting since when, and the latest of them since when."""
+
+    displaced: bool
+    urgency: str
+    count: int
+    since: datetime
+    latest: datetime
+
+
 @dataclass(frozen=True)
 class Choice:
     """The slot chosen, with the reasons to show people."""
@@ -117,7 +129,7 @@ def choose(
 
     The slots that those `ahead` in line could have are set aside for them first, each its earliest.
     """
-    left, aside = _set_aside(ahead, free, rules=rules, now=now)
+    left = _left_by(ahead, free, rules=rules, now=now)
     chosen = _earliest(wish, left, rules=rules, now=now)
     if chosen is None:
         return None
@@ -127,7 +139,7 @@ def choose(
     if wish.waiting_since is not None:
         since = wording.day(times.wall(wish.waiting_since, chosen.time_zone).date(), now=now)
         reasons.append(f"It waits since {since}.")
-    reasons += _passed_over(wish, free, chosen, aside=aside, rules=rules, now=now)
+    reasons += _passed_over(wish, free, chosen, left=left, rules=rules, now=now)
     return Choice(chosen.id, tuple(reasons))
 
 
@@ -153,13 +165,17 @@ def why_waiting(
         return ("Every slot of the coming sessions is taken.",)
     obstacles = [first_obstacle(wish, slot, rules=rules, now=now) for slot in free]
     if None in obstacles:
-        return (f"Every free slot that would suit is kept for {wording.people(len(ahead))} further ahead in line.",)
+        kept = len(free) - len(_left_by(ahead, free, rules=rules, now=now))
+        return (f"Every free slot that would suit is kept for {wording.people(kept)} further ahead in line.",)
     if wish.earliest_on or wish.latest_on:
         window = [said for said in obstacles if said and said.startswith("The request may not be discussed")]
         if len(window) == len(obstacles):
             return ("No free slot lies within the dates that the request allows.",)
     often = Counter(said for said in obstacles if said)
-    return ("No free slot suits.", *(f"{said} ({wording.slots(count)})" for said, count in often.most_common()))
+    return (
+        "No free slot suits.",
+        *(f"{said} ({wording.slots(count)})" for said, count in often.most_common(MOST_PASSED_OVER)),
+    )
 
 
 def standing(
@@ -175,13 +191,33 @@ def standing(
 
     "Third in line: two urgent requests since 3 May; next free slot 24 November."
     """
-    groups = _ahead_in_words(ahead, now=now, time_zone=time_zone)
-    said = f"{wording.ordinal(len(ahead) + 1)} in line" + (f": {wording.listing(groups)}" if groups else "")
-    left, _ = _set_aside(ahead, free, rules=rules, now=now)
+    said = place_in_line(tally(ahead), now=now, time_zone=time_zone)
+    left = _left_by(ahead, free, rules=rules, now=now)
     suitable = _earliest(wish, left, rules=rules, now=now)
     if suitable is None:
-        return f"{said}; no slot is free yet." if not free else f"{said}; no free slot suits yet."
+        return f"{said}; {NONE_SUITS if free else NONE_FREE}"
     return f"{said}; next free slot {wording.day(times.wall(suitable.starts_at, suitable.time_zone).date(), now=now)}."
+
+
+def place_in_line(ahead: Sequence[Ahead], *, now: datetime, time_zone: str) -> str:
+    """The first half of `standing`: "Third in line: two urgent requests since 3 May"."""
+    said = f"{wording.ordinal(sum(one.count for one in ahead) + 1)} in line"
+    groups = [
+        _in_words(one, now=now, time_zone=time_zone)
+        for one in sorted(ahead, key=lambda one: (not one.displaced, URGENCIES.index(one.urgency)))
+    ]
+    return f"{said}: {wording.listing(groups)}" if groups else said
+
+
+def tally(ahead: Sequence[Wish]) -> list[Ahead]:
+    """Those ahead in line, counted by what puts them there."""
+    kinds: dict[tuple[bool, str], list[datetime]] = {}
+    for wish in ahead:
+        kinds.setdefault((wish.displaced, wish.urgency), []).extend([wish.waiting_since] if wish.waiting_since else [])
+    return [
+        Ahead(displaced=displaced, urgency=urgency, count=len(since), since=min(since), latest=max(since))
+        for (displaced, urgency), since in kinds.items()
+    ]
 
 
 def _barred_by_rules(wish: Wish, slot: FreeSlot, *, rules: Rules, now: datetime) -> str | None:
@@ -193,9 +229,11 @@ def _barred_by_rules(wish: Wish, slot: FreeSlot, *, rules: Rules, now: datetime)
     if slot.number > slot.of - rules.reserve and now < deadline:
         return f"The slot is kept for emergencies until {wording.moment(deadline, slot.time_zone)}."
     if rules.share is not None and wish.hospital_id is not None:
-        most = max(1, int(rules.share * slot.of))
+        # Rounded, because 0.58 of 50 is a little less than 29 to a computer.
+        most = max(1, int(round(rules.share * slot.of, 6)))
         if slot.held.get(wish.hospital_id, 0) >= most:
-            return f"The hospital has its share of that session already: {most} of {wording.slots(slot.of)}."
+            part = f"{wording.number(most)} of {wording.slots(slot.of)}"
+            return f"The hospital has its share of that session already: {part}."
     return None
 
 
@@ -204,17 +242,14 @@ def _earliest(wish: Wish, free: Sequence[FreeSlot], *, rules: Rules, now: dateti
     return min(suitable, key=lambda slot: (slot.starts_at, slot.id), default=None)
 
 
-def _set_aside(
-    ahead: Sequence[Wish], free: Sequence[FreeSlot], *, rules: Rules, now: datetime
-) -> tuple[list[FreeSlot], set[UUID]]:
-    """What is left once each of those ahead has its earliest slot, and the ids of the slots set aside."""
-    left, aside = list(free), set[UUID]()
+def _left_by(ahead: Sequence[Wish], free: Sequence[FreeSlot], *, rules: Rules, now: datetime) -> list[FreeSlot]:
+    """What is left once each of those ahead has its earliest slot."""
+    left = list(free)
     for wish in sorted(ahead, key=lambda one: one.place):
         taken = _earliest(wish, left, rules=rules, now=now)
         if taken is not None:
-            aside.add(taken.id)
             left = without(left, taken, wish.hospital_id)
-    return left, aside
+    return left
 
 
 def without(free: Sequence[FreeSlot], taken: FreeSlot, hospital_id: UUID | None) -> list[FreeSlot]:
@@ -229,26 +264,20 @@ def _also_held(slot: FreeSlot, taken: FreeSlot, hospital_id: UUID | None) -> Fre
 
 
 def _passed_over(
-    wish: Wish, free: Sequence[FreeSlot], chosen: FreeSlot, *, aside: set[UUID], rules: Rules, now: datetime
+    wish: Wish, free: Sequence[FreeSlot], chosen: FreeSlot, *, left: Sequence[FreeSlot], rules: Rules, now: datetime
 ) -> list[str]:
     """Why the request did not get the free slots before the chosen one; the first few of them."""
     before = sorted((s for s in free if s.starts_at < chosen.starts_at), key=lambda s: (s.starts_at, s.id))
+    # Those ahead may use up the share of the hospital: what is left says more than what was free.
+    weighed = {slot.id: slot for slot in left}
     said = []
     for slot in before[:MOST_PASSED_OVER]:
-        why = first_obstacle(wish, slot, rules=rules, now=now)
-        if why is None and slot.id in aside:
-            why = "It is kept for a request further ahead in line."
-        if why is not None:
-            said.append(f"Not {wording.moment(slot.starts_at, slot.time_zone)}: {why}")
+        why = first_obstacle(wish, weighed.get(slot.id, slot), rules=rules, now=now)
+        why = why or "It is kept for a request further ahead in line."
+        said.append(f"Not {wording.moment(slot.starts_at, slot.time_zone)}: {why}")
     return said
 
 
-def _ahead_in_words(ahead: Sequence[Wish], *, now: datetime, time_zone: str) -> list[str]:
-    said = []
-    kinds = Counter((not wish.displaced, URGENCIES.index(wish.urgency)) for wish in ahead)
-    for (in_line, rank), count in sorted(kinds.items()):
-        same = [w for w in ahead if (not w.displaced, URGENCIES.index(w.urgency)) == (in_line, rank)]
-        since = min(wish.waiting_since for wish in same if wish.waiting_since is not None)
-        on = wording.day(times.wall(since, time_zone).date(), now=now)
-        said.append(f"{wording.requests(count, URGENCIES[rank], fell_out=not in_line)} since {on}")
-    return said
+def _in_words(ahead: Ahead, *, now: datetime, time_zone: str) -> str:
+    since = wording.day(times.wall(ahead.since, time_zone).date(), now=now)
+    return f"{wording.requests(ahead.count, ahead.urgency, fell_out=ahead.displaced)} since {since}"

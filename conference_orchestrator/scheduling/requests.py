@@ -8,8 +8,9 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Select, case, false, func, select
+from sqlalchemy import ForeignKey, Index, Select, bindparam, case, false, func, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+from sqlalchemy.sql import ColumnElement
 
 from conference_orchestrator.kernel.database import Model, Versioned, db, one_of, personal
 from conference_orchestrator.kernel.errors import NotFound, RuleBroken
@@ -221,14 +222,23 @@ WAITING_ORDER = (
 )
 
 
+# All that an answer about a request shows. Built once: making such a statement costs more than running it.
+COMPLETE = select(ConsultationRequest).options(
+    joinedload(ConsultationRequest.group).selectinload(ExpertGroup.checklist),
+    joinedload(ConsultationRequest.requester),
+    joinedload(ConsultationRequest.allocation).joinedload(Allocation.slot),
+)
+# Always read anew: after a release the caller may still hold the request as it was, with its slot.
+BY_ID = COMPLETE.where(ConsultationRequest.id == bindparam("id")).execution_options(populate_existing=True)
+LOCK = select(ConsultationRequest.id).where(ConsultationRequest.id == bindparam("id")).with_for_update()
+
+
 def get(request_id: UUID, *, visible_to: Principal, lock: bool = False) -> ConsultationRequest:
     """The request with all that an answer shows, or NotFound outside the asker's scope."""
     if lock:
-        row = select(ConsultationRequest.id).where(ConsultationRequest.id == request_id)
-        db.session.execute(row.with_for_update())
-    statement = _scoped(visible_to).where(ConsultationRequest.id == request_id)
-    # Always read anew: after a release the caller may still hold the request as it was, with its slot.
-    found = db.session.scalar(statement.execution_options(populate_existing=True))
+        db.session.execute(LOCK, {"id": request_id})
+    scope = _scope(visible_to)
+    found = db.session.scalar(BY_ID.where(*scope) if scope else BY_ID, {"id": request_id})
     if found is None:
         raise NotFound("There is no such consultation request.")
     return found
@@ -238,7 +248,7 @@ def listed(
     paging: Paging, *, visible_to: Principal, state: str | None = None, group_id: UUID | None = None
 ) -> Page[ConsultationRequest]:
     """Requests within the asker's scope, oldest first."""
-    statement = _scoped(visible_to)
+    statement = COMPLETE.where(*_scope(visible_to))
     if state is not None:
         statement = statement.where(ConsultationRequest.state == state)
     if group_id is not None:
@@ -263,7 +273,7 @@ def holding_slots_of(session_id: UUID, *, lock: bool = False, offered: bool = Fa
         rows = _holding(select(ConsultationRequest.id), session_id, offered=offered).order_by(ConsultationRequest.id)
         db.session.execute(rows.with_for_update(of=ConsultationRequest))
     # Asked again once the locks are held: one that was withdrawn while we waited holds nothing any more.
-    statement = _holding(complete(), session_id, offered=offered).order_by(Slot.number)
+    statement = _holding(COMPLETE, session_id, offered=offered).order_by(Slot.number)
     return db.session.scalars(statement.execution_options(populate_existing=lock)).all()
 
 
@@ -275,28 +285,20 @@ def _holding(of: Select[T], session_id: UUID, *, offered: bool) -> Select[T]:
     )
 
 
-def complete() -> Select[ConsultationRequest]:
-    """A statement that loads all that an answer about a request shows."""
-    return select(ConsultationRequest).options(
-        joinedload(ConsultationRequest.group).selectinload(ExpertGroup.checklist),
-        joinedload(ConsultationRequest.requester),
-        joinedload(ConsultationRequest.allocation).joinedload(Allocation.slot),
-    )
-
-
-def _scoped(by: Principal) -> Select[ConsultationRequest]:
+def _scope(by: Principal) -> list[ColumnElement[bool]]:
     """Own requests for a clinician, own groups for a coordinator, own hospital for a reference centre."""
-    statement = complete()
+    conditions: list[ColumnElement[bool]] = []
     if by.network_id is not None:
-        statement = statement.where(ConsultationRequest.group.has(ExpertGroup.network_id == by.network_id))
+        conditions.append(ConsultationRequest.group.has(ExpertGroup.network_id == by.network_id))
     match by.role:
         case Role.HELPDESK | Role.AUDITOR | Role.SYSTEM:
-            return statement
+            pass
         case Role.COORDINATOR:
-            return statement.where(ConsultationRequest.group_id == by.group_id)
+            conditions.append(ConsultationRequest.group_id == by.group_id)
         case Role.REFERENCE_CENTRE:
-            return statement.where(ConsultationRequest.hospital_id == by.hospital_id)
+            conditions.append(ConsultationRequest.hospital_id == by.hospital_id)
         case Role.CLINICIAN:
-            return statement.where(ConsultationRequest.requester_id == by.clinician_id)
+            conditions.append(ConsultationRequest.requester_id == by.clinician_id)
         case _:
-            return statement.where(false())
+            conditions.append(false())
+    return conditions

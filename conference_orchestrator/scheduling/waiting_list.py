@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.scheduling import rosters
-from conference_orchestrator.scheduling.allocation import FreeSlot, Rules, Wish
+from conference_orchestrator.scheduling.allocation import URGENCIES, Ahead, FreeSlot, Rules, Wish
 from conference_orchestrator.scheduling.allocations import Allocation
-from conference_orchestrator.scheduling.requests import WAITING_ORDER, ConsultationRequest, State
+from conference_orchestrator.scheduling.requests import URGENCY_ORDER, WAITING_ORDER, ConsultationRequest, State
 from conference_orchestrator.scheduling.sessions import Session, Slot
 from conference_orchestrator.scheduling.sessions import State as SessionState
 
@@ -68,6 +68,31 @@ LINES = (
         ConsultationRequest.state == State.WAITING,
     )
     .order_by(*WAITING_ORDER)
+)
+
+
+# For who does not stand in line yet.
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+_FURTHER = or_(
+    ConsultationRequest.displaced > bindparam("displaced"),
+    and_(
+        ConsultationRequest.displaced == bindparam("displaced"),
+        or_(
+            bindparam("rank") > URGENCY_ORDER,
+            and_(bindparam("rank") == URGENCY_ORDER, ConsultationRequest.waiting_since < bindparam("since")),
+        ),
+    ),
+)
+AHEAD = (
+    select(
+        ConsultationRequest.displaced,
+        ConsultationRequest.urgency,
+        func.count().label("count"),
+        func.min(ConsultationRequest.waiting_since).label("since"),
+        func.max(ConsultationRequest.waiting_since).label("latest"),
+    )
+    .where(ConsultationRequest.group_id == bindparam("group"), ConsultationRequest.state == State.WAITING, _FURTHER)
+    .group_by(ConsultationRequest.displaced, ConsultationRequest.urgency)
 )
 
 
@@ -137,13 +162,23 @@ def as_free(slot_id: UUID, *, rules: Rules) -> FreeSlot:
     return FreeSlot(**row, held=shares.get(row["session_id"], {}))
 
 
-def next_waiting_since(line: Sequence[Wish], *, now: datetime) -> datetime:
-    """An instant later than any in the line; the caller has locked the group before it read the line.
+def ahead_of(wish: Wish, group_id: UUID) -> list[Ahead]:
+    """Who is ahead of the wish in the group's line, counted by the database.
+
+    Of a wish that is not in line yet, all that are not less urgent.
+    """
+    own = {"rank": URGENCIES.index(wish.urgency), "since": wish.waiting_since or NEVER, "displaced": wish.displaced}
+    rows = db.session.execute(AHEAD, {"group": group_id, **own}).mappings()
+    return [Ahead(**row) for row in rows]
+
+
+def next_waiting_since(ahead: Sequence[Ahead], *, now: datetime) -> datetime:
+    """An instant later than any of those ahead waits since; the caller has locked the group before it read the line.
 
     Two requests that come at the same time thus have different places, in the order in which they were written.
     """
-    latest = max((wish.waiting_since for wish in line if wish.waiting_since is not None), default=now)
-    return now if latest < now else latest + timedelta(microseconds=1)
+    latest = max((one.latest for one in ahead), default=None)
+    return now if latest is None or latest < now else latest + timedelta(microseconds=1)
 
 
 def _held_by_hospital(session_ids: Iterable[UUID]) -> dict[UUID, Mapping[UUID, int]]:
