@@ -71,9 +71,9 @@ def _app(*, checked: bool = True) -> Flask:
 
 
 @contextmanager
-def _at_work() -> Iterator[None]:
+def _at_work(*, checked: bool = True) -> Iterator[None]:
     """The flows at work on the database for one command, whose connections are closed at its end."""
-    with _app().app_context():
+    with _app(checked=checked).app_context():
         try:
             yield
         finally:
@@ -258,6 +258,36 @@ def load(file: Path) -> None:
     with _at_work():
         report = loading.load(file)
     click.echo(f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged.")
+
+
+@cli.command()
+@click.option("--repair", is_flag=True, help="Mend what needs no person, say what was done, and look again.")
+def verify(*, repair: bool) -> int:
+    """Prove the invariants on the database and the providers: one line for each violation, 1 when there is any."""
+    from conference_orchestrator.flows import verifying  # noqa: PLC0415  - loaded by this command only
+    from conference_orchestrator.insight import invariants  # noqa: PLC0415  - loaded by this command only
+
+    with _at_work(checked=False):
+        violations = invariants.violations()
+        if violations == [invariants.SCHEMA_DIFFERS]:
+            return _told(violations)
+        look = verifying.look_at_meetings()
+        for said in look.not_asked:
+            click.echo(said, err=True)
+        status = _told([*violations, *look.troubles])
+        if repair:
+            misinformed = [one.conference_id for one in violations if one.conference_id is not None]
+            _told(verifying.repair(look.troubles, misinformed=misinformed), after="repair: ")
+            left: list[invariants.Violation | verifying.Trouble] = [*invariants.violations()]
+            left += verifying.look_at_meetings().troubles
+            status = _told([one for one in left if one.invariant not in verifying.LEFT_TO_TASKS], after="left: ")
+        return status
+
+
+def _told(lines: Sequence[object], *, after: str = "") -> int:
+    for line in lines:
+        click.echo(f"{after}{line}")
+    return 1 if lines else 0
 
 
 @cli.group()

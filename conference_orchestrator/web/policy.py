@@ -65,6 +65,8 @@ POLICY: dict[str, frozenset[Role]] = {
     "request.withdraw": REQUESTERS,
     "request.triage": GROUPS,
     "request.allocate": GROUPS,
+    "replan.propose": GROUPS,
+    "replan.apply": GROUPS,
     "webinar.read": frozenset({RR, HD, AU}),
     "webinar.submit": frozenset({RR, HD}),
     "webinar.decide": DESK,

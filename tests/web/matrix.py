@@ -64,6 +64,9 @@ MATRIX = [
     ("POST", "/consultation-requests/{request}/allocation", 401, 403, 422, 403, 422, 403),
     ("DELETE", "/consultation-requests/{request}/allocation", 401, 403, 412, 403, 412, 403),
     ("POST", "/consultation-requests/{request}/outcome", 401, 403, 422, 403, 422, 403),
+    ("POST", "/replans", 401, 403, 422, 403, 422, 403),
+    ("GET", "/replans/{replan}", 401, 403, 200, 403, 200, 403),
+    ("POST", "/replans/{replan}/application", 401, 403, 422, 403, 422, 403),
     # webinar request / approve
     ("GET", "/webinar-requests", 401, 403, 403, 200, 200, 200),
     ("GET", "/webinar-requests/{webinar}", 401, 403, 403, 200, 200, 200),

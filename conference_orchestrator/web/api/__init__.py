@@ -9,6 +9,7 @@ from conference_orchestrator.web.api.hosts import hosts_api
 from conference_orchestrator.web.api.networks import networks_api
 from conference_orchestrator.web.api.notices import notices_api
 from conference_orchestrator.web.api.registrations import registrations_api
+from conference_orchestrator.web.api.replans import replans_api
 from conference_orchestrator.web.api.requests import requests_api
 from conference_orchestrator.web.api.series import series_api
 from conference_orchestrator.web.api.sessions import sessions_api
@@ -25,6 +26,7 @@ RESOURCES = (
     series_api,
     sessions_api,
     requests_api,
+    replans_api,
     webinars_api,
     conferences_api,
     deliveries_api,
