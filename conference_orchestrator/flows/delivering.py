@@ -43,6 +43,7 @@ LINKS = {
     "registration-received": ("confirm", "/confirm/", "confirm_url"),
     "invitation": ("answer", "/i/", "answer_url"),
     "invitation-update": ("answer", "/i/", "answer_url"),
+    "slot-offer": ("offer", "/o/", "answer_url"),
 }
 
 

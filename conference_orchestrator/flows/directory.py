@@ -269,7 +269,11 @@ def _assign_hospital(hospital: Hospital, values: Mapping[str, Any]) -> Outcome:
 
 def _merged(group: ExpertGroup, changes: Mapping[str, Any]) -> dict[str, Any]:
     present = {
-        "quorum": {"minimum": group.quorum_minimum, "disciplines": group.quorum_disciplines},
+        "quorum": {
+            "minimum": group.quorum_minimum,
+            "disciplines": group.quorum_disciplines,
+            "invite_substitutes": group.quorum_substitutes,
+        },
         "rules": group.rules,
     }
     return {
@@ -283,6 +287,7 @@ def _assign_group(group: ExpertGroup, values: Mapping[str, Any]) -> Outcome:
     if "quorum" in values:
         columns["quorum_minimum"] = values["quorum"]["minimum"]
         columns["quorum_disciplines"] = values["quorum"]["disciplines"]
+        columns["quorum_substitutes"] = values["quorum"]["invite_substitutes"]
     outcome = assign(group, columns)
     if "checklist" not in values or not _assign_checklist(group, values["checklist"]):
         return outcome

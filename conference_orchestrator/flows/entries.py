@@ -6,11 +6,16 @@ wherever it comes from. Form only: whether a code exists is asked by the flows.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from conference_orchestrator.flows import fields
 from conference_orchestrator.flows.fields import (
     Field,
     Form,
+    Reader,
+    Wrong,
     choice,
     code,
     count,
@@ -26,9 +31,9 @@ from conference_orchestrator.flows.fields import (
     line,
     link,
     many,
-    number,
     optional,
     optional_list,
+    read,
     reference,
     text,
     wall_time,
@@ -41,26 +46,59 @@ from conference_orchestrator.network.networks import ListStyle
 from conference_orchestrator.network.notices import Kind
 from conference_orchestrator.scheduling.checklists import CONSENT
 from conference_orchestrator.scheduling.conferences import Kind as ConferenceKind
+from conference_orchestrator.scheduling.planning import HolidayAction
+
+MOST_OPTIONS = 50
+MOST_HOURS, MOST_OFFER_HOURS = 24 * 365, 24 * 30
 
 
 def checklist(value: Any) -> list[dict[str, Any]]:
     """The items of a group's check list; each code stands once, and the consent that every request needs not at all."""
     items: list[dict[str, Any]] = many(inner(CHECKLIST_ITEM))(value)
     codes = [entry["code"] for entry in items]
-    for position, entry in enumerate(codes):
-        if entry == CONSENT:
+    for position, entry in enumerate(items):
+        if entry["code"] == CONSENT:
             raise Invalid({f"{position}.code": "The consent is asked of every request; leave it out."})
-        if entry in codes[:position]:
-            raise Invalid({f"{position}.code": f"{entry!r} stands in the check list twice."})
+        if entry["code"] in codes[:position]:
+            raise Invalid({f"{position}.code": f"{entry['code']!r} stands in the check list twice."})
+        if said := _problem_of_options(entry):
+            raise Invalid({f"{position}.options": said})
     return items
 
 
+def _problem_of_options(entry: Mapping[str, Any]) -> str | None:
+    options = entry["options"]
+    if entry["kind"] != ItemKind.CHOICE:
+        return "Only an item of the kind choice has options; leave them out." if options else None
+    if not options:
+        return f"A choice needs 1 to {MOST_OPTIONS} options."
+    return "Each option stands once." if len(set(options)) < len(options) else None
+
+
+def labels(value: Any) -> dict[str, str]:
+    """A label in further languages, by their two letters."""
+    if not isinstance(value, Mapping):
+        raise Wrong('Must be labels by language, such as {"de": "Histologie"}.')
+    forms = {name: Field(line(300)) for name in value if isinstance(name, str) and re.fullmatch("[a-z]{2}", name)}
+    if unknown := value.keys() - forms.keys():
+        raise Invalid(dict.fromkeys(map(str, unknown), "Must be a language of two letters such as de (ISO 639-1)."))
+    return fields.read(value, forms)
+
+
 def rules(value: Any) -> dict[str, int | float]:
-    """The rules that a group set. None is enforced yet, so none is taken: a rule must not seem to hold."""
-    wanted = {name: limit for name, limit in inner(RULES)(value).items() if limit is not None}
-    if wanted:
-        raise Invalid(dict.fromkeys(wanted, "This rule is not enforced yet; leave it out."))
-    return wanted
+    """The rules that a group set; one that is left out, or null, is off."""
+    return {name: limit for name, limit in inner(RULES)(value).items() if limit is not None}
+
+
+def number_that(fits: Callable[[float], bool], description: str) -> Reader:
+    """A number that fits."""
+
+    def read_number(value: Any) -> int | float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not fits(value):
+            raise Wrong(f"Must be {description}.")
+        return value
+
+    return read_number
 
 
 def defaults_of_conferences(value: Any) -> dict[str, Any]:
@@ -113,17 +151,29 @@ CHECKLIST_ITEM: Form = {
     "label": Field(line(300)),
     "kind": Field(choice(ItemKind)),
     "required": Field(flag, required=False, default=lambda: True),
+    "options": Field(many(line(), most=MOST_OPTIONS), required=False, default=list),
+    "labels": Field(labels, required=False, default=dict),
 }
-QUORUM: Form = {"minimum": Field(count(0, 100), required=False, default=lambda: 0), "disciplines": optional_list(item)}
-RULE_NAMES = (
-    "lead_hours",
-    "cut_off_hours",
-    "open_requests_per_requester",
-    "hospital_share",
-    "reserve_slots",
-    "offer_hours",
-)
-RULES: Form = {name: optional(number) for name in RULE_NAMES}
+QUORUM: Form = {
+    "minimum": Field(count(0, 100), required=False, default=lambda: 0),
+    "disciplines": optional_list(item),
+    "invite_substitutes": Field(flag, required=False, default=lambda: False),
+}
+HOURS = number_that(lambda hours: 0 <= hours <= MOST_HOURS, f"a number of hours from 0 to {MOST_HOURS}")
+RULES: Form = {
+    "lead_hours": optional(HOURS),
+    "cut_off_hours": optional(HOURS),
+    "open_requests_per_requester": optional(count(1)),
+    "hospital_share": optional(
+        number_that(lambda part: 0 < part <= 1, "a part of a session's slots: above 0 and at most 1, such as 0.5")
+    ),
+    "reserve_slots": optional(count(0, 49)),
+    "offer_hours": optional(
+        number_that(
+            lambda hours: 0 < hours <= MOST_OFFER_HOURS, f"a number of hours above 0 and at most {MOST_OFFER_HOURS}"
+        )
+    ),
+}
 GROUP: Form = {
     "network": Field(reference),
     "code": Field(code),
@@ -131,7 +181,7 @@ GROUP: Form = {
     "contact_email": optional(email),
     "time_zone": Field(zone),
     "intake": Field(choice(Intake)),
-    "quorum": Field(inner(QUORUM), required=False, default=lambda: {"minimum": 0, "disciplines": []}),
+    "quorum": Field(inner(QUORUM), required=False, default=lambda: read({}, QUORUM)),
     "checklist": Field(checklist, required=False, default=list),
     "rules": Field(rules, required=False, default=dict),
 }
@@ -151,6 +201,7 @@ NOTICE: Form = {
     "body": optional(text(100_000)),
     "link": optional(link),
 }
+HOLIDAYS: Form = {"countries": Field(many(country)), "action": Field(choice(HolidayAction))}
 SERIES: Form = {
     "rule": Field(line()),
     "starts_on": Field(day),
@@ -158,7 +209,10 @@ SERIES: Form = {
     "time_zone": Field(zone),
     "slots": Field(count(1, 50)),
     "slot_minutes": Field(count(1, 1439)),
+    "break_minutes": Field(count(0, 60), required=False, default=lambda: 0),
+    "host_margin_minutes": Field(count(0, 60), required=False, default=lambda: 0),
     "ends_on": optional(day),
+    "holidays": optional(inner(HOLIDAYS)),
 }
 HOST_ACCOUNT: Form = {
     "provider": Field(line(100)),

@@ -1,8 +1,8 @@
 """Who is invited to a conference, and which calendar object each person gets.
 
-The members of a group get the session, a requester only the 20 minutes of the own case, an audience the webinar. Who
-is wanted is read from the group, the allocations and the webinar request each time; the ledger knows who holds what,
-and the difference is what goes out.
+The members of a group and a session's substitutes get the session, a requester only the 20 minutes of the own case, an
+audience the webinar. Who is wanted is read from the group, the roster, the allocations and the webinar request each
+time; the ledger knows who holds what, and the difference is what goes out.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from conference_orchestrator.ledger.invitations import Content, Method, Step
 from conference_orchestrator.ledger.messages import Draft
 from conference_orchestrator.network import clinicians, expert_groups
 from conference_orchestrator.network.clinicians import Clinician
+from conference_orchestrator.network.expert_groups import MemberRole
 from conference_orchestrator.notify import kinds
-from conference_orchestrator.scheduling import conferences, requests, sessions, webinar_requests
+from conference_orchestrator.scheduling import conferences, requests, rosters, sessions, webinar_requests
 from conference_orchestrator.scheduling.conferences import Conference
 
 
@@ -137,13 +138,14 @@ def people(conference_id: UUID, *, by: Principal) -> list[Invited]:
 def _panel(session_id: UUID) -> list[Event]:
     session = sessions.get(session_id)
     group = expert_groups.get(session.group_id, visible_to=SYSTEM)
-    experts = dict.fromkeys((member.clinician_id for member in expert_groups.members(group.id)), "expert")
+    members = [m.clinician_id for m in expert_groups.members(group.id) if m.role != MemberRole.SUBSTITUTE]
+    substitutes = [one.clinician_id for one in rosters.substitutes_of([session.id]).get(session.id, ())]
     events = [
         Event(
             uid=session_uid(session.id),
             starts_at=session.starts_at,
             ends_at=session.ends_at,
-            people=experts,
+            people=dict.fromkeys([*members, *substitutes], "expert"),
             group_name=group.name,
         )
     ]

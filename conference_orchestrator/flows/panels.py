@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -33,6 +34,7 @@ from conference_orchestrator.scheduling import (
 )
 from conference_orchestrator.scheduling.allocation import Choice, Rules
 from conference_orchestrator.scheduling.requests import ConsultationRequest, State
+from conference_orchestrator.scheduling.waiting_list import Situation
 
 # Each time somebody else took the slot that was chosen.
 MOST_TRIES = 100
@@ -125,25 +127,21 @@ def allocate(
     The choice is made before the transaction and the insert of the allocation decides: whoever was slower chooses
     again. SlotTaken when the slot asked for is held, Invalid when it cannot be had at all.
     """
+    if slot_id is not None:
+        rules = waiting_list.outline(request_id, visible_to=by).rules
+        # Who can see that the slot is held need not wait for a lock to hear it.
+        allocations.must_be_free(slot_id)
+        _take(request_id, Choice(slot_id, NAMED), rules, by=by, expected=expected)
+        return view(request_id, by=by)
     for _ in range(MOST_TRIES):
-        request = requests.get(request_id, visible_to=by)
-        request.must_be_allocatable()
-        if slot_id is not None:
-            choice: Choice | None = Choice(slot_id, NAMED)
-        else:
-            now = ports.clock().now()
-            found = waiting_list.situation(request, now=now)
-            choice = allocation.choose(found.wish, found.free, rules=found.rules, now=now, ahead=found.ahead)
+        now = ports.clock().now()
+        found = waiting_list.situation(request_id, visible_to=by, now=now)
+        choice = allocation.choose(found.wish, found.free, rules=found.rules, now=now, ahead=found.ahead)
         if choice is None:
-            why = allocation.why_waiting(found.wish, found.free, rules=found.rules, now=now, ahead=found.ahead)
-            return _wait(request, because=why, any_free=bool(found.free), by=by, expected=expected)
-        try:
-            _take(request_id, choice, by=by, expected=expected)
-        except (SlotTaken, Invalid):
-            # Of a slot that the policy chose, what changed meanwhile is no fault of the asker.
-            if slot_id is not None:
-                raise
-        else:
+            return _wait(request_id, found, by=by, expected=expected)
+        # Of a slot that the policy chose, what changed meanwhile is no fault of the asker.
+        with suppress(SlotTaken, Invalid):
+            _take(request_id, choice, found.rules, by=by, expected=expected)
             return view(request_id, by=by)
     raise SlotTaken("Others were faster for every slot that was chosen; try again.")
 
@@ -274,8 +272,7 @@ def _checked(
     return checked
 
 
-def _take(request_id: UUID, choice: Choice, *, by: Principal, expected: int | None) -> None:
-    rules = Rules.of(requests.get(request_id, visible_to=by).group.rules)
+def _take(request_id: UUID, choice: Choice, rules: Rules, *, by: Principal, expected: int | None) -> None:
     with transaction() as tx:
         slot, session = sessions.hold_still(choice.slot_id, alone=rules.limit_a_session)
         session.must_be_planned(at=tx.now, field="slot")
@@ -292,29 +289,23 @@ def _take(request_id: UUID, choice: Choice, *, by: Principal, expected: int | No
         hosting.want_for_session(tx, session, request.group)
 
 
-def _wait(
-    request: ConsultationRequest,
-    *,
-    because: Sequence[str],
-    any_free: bool,
-    by: Principal,
-    expected: int | None,
-) -> RequestView:
+def _wait(request_id: UUID, found: Situation, *, by: Principal, expected: int | None) -> RequestView:
     """Put the request on the list. The group is locked first, so that each place is given once, in order."""
     with transaction() as tx:
-        expert_groups.lock(request.group_id)
-        waits = _locked(request.id, by=by, expected=expected)
+        expert_groups.lock(found.group_id)
+        waits = _locked(request_id, by=by, expected=expected)
         waits.must_be_allocatable()
         ahead = waiting_list.ahead_of(waits.wish, waits.group_id)
         position = sum(one.count for one in ahead) + 1
         if waits.state != State.WAITING:
-            waits.wait(since=waiting_list.next_waiting_since(ahead, now=tx.now), because=because)
+            why = allocation.why_waiting(found.wish, found.free, rules=found.rules, now=tx.now, ahead=found.ahead)
+            waits.wait(since=waiting_list.next_waiting_since(ahead, now=tx.now), because=why)
             cause = f"request:{waits.id}:waiting:{waits.version}"
             waiting.tell_waiting(tx, [waits], waits.group, positions={waits.id: position}, cause=cause)
             # A slot may have been freed, and offered to nobody, since we looked.
             offer_freed(tx, waits.group)
         place = allocation.place_in_line(ahead, now=tx.now, time_zone=waits.group.time_zone)
-        none = allocation.NONE_SUITS if any_free else allocation.NONE_FREE
+        none = allocation.NONE_SUITS if found.free else allocation.NONE_FREE
         return RequestView(waits, waits.missing_items(), position, f"{place}; {none}")
 
 

@@ -20,8 +20,10 @@ log = structlog.get_logger()
 
 EVERY = {
     "deliver-overdue": timedelta(minutes=1),
+    "expire-offers": timedelta(minutes=1),
     "close-past-sessions": timedelta(minutes=5),
     "escalate-registrations": timedelta(minutes=10),
+    "watch-quorum": timedelta(minutes=10),
     "sweep-conferences": timedelta(minutes=15),
     "extend-rounds": timedelta(hours=1),
     "prune-bookkeeping": timedelta(hours=1),

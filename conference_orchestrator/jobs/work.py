@@ -13,8 +13,10 @@ from conference_orchestrator.flows import (
     delivering,
     inviting,
     joining,
+    offering,
     panels,
     rounds,
+    watching,
 )
 
 WORK: dict[str, Callable[[dict[str, Any]], None]] = {
@@ -24,14 +26,17 @@ WORK: dict[str, Callable[[dict[str, Any]], None]] = {
     "issue-invitations": lambda payload: inviting.issue(UUID(payload["conference"])),
     "refresh-group": lambda payload: inviting.refresh_group(UUID(payload["group"])),
     "allocate-request": lambda payload: panels.allocate_accepted(UUID(payload["request"])),
+    "offer-slots": lambda payload: offering.offer_slots(UUID(payload["group"])),
     "send-instructions": lambda payload: joining.send_instructions(
         UUID(payload["clinician"]), UUID(payload["network"]), cause=payload["cause"]
     ),
     # what the timer brings about
     "extend-rounds": lambda _: arranging.extend(),
     "close-past-sessions": lambda _: rounds.close_past(),
+    "watch-quorum": lambda _: watching.watch_quorum(),
     "sweep-conferences": lambda _: conferencing.sweep(),
     "deliver-overdue": lambda _: delivering.deliver_overdue(),
+    "expire-offers": lambda _: offering.expire_offers(),
     "escalate-registrations": lambda _: joining.escalate(),
     "prune-bookkeeping": lambda _: bookkeeping.prune(),
 }

@@ -142,6 +142,23 @@ class RequestWaiting(Facts):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SlotOffer(Facts):
+    """A slot is held for the request until an instant; the link accepts or refuses it.
+
+    `time_zone` is where the session is set, shown when the reader lives by another clock.
+    """
+
+    kind = "slot-offer"
+    case_reference: str
+    group_name: str
+    starts_at: datetime
+    ends_at: datetime
+    time_zone: str
+    held_until: datetime
+    answer_url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class EventFacts(Facts):
     """One calendar object for one person, in the state that the ledger decided (calendar.md).
 
@@ -238,6 +255,7 @@ KINDS: dict[str, type[Facts]] = {
         RequestReturned,
         RequestDeclined,
         RequestWaiting,
+        SlotOffer,
         Invitation,
         InvitationUpdate,
         InvitationCancel,

@@ -33,6 +33,7 @@ class Offer(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+HELD = "The slot is held by another request, or the request holds another slot."
 ACTIVE = text("released_at IS NULL")
 OPEN = text("offer = 'open'")
 
@@ -97,8 +98,15 @@ def take(
     }
     taken: UUID | None = db.session.scalar(insert_new(Allocation).values(row).returning(Allocation.id))
     if taken is None:
-        raise SlotTaken("The slot is held by another request, or the request holds another slot.")
+        raise SlotTaken(HELD)
     return taken
+
+
+def must_be_free(slot_id: UUID) -> None:
+    """SlotTaken if a look shows that the slot is held; without one `take` still decides."""
+    held = select(Allocation.id).where(Allocation.slot_id == slot_id, Allocation.released_at.is_(None))
+    if db.session.scalar(held) is not None:
+        raise SlotTaken(HELD)
 
 
 def release(request_id: UUID, *, at: datetime) -> None:

@@ -1,14 +1,15 @@
 """Which dates a series yields. Pure: wall dates and times in, instants out.
 
 A subset of RFC 5545 section 3.3.10: WEEKLY on weekdays, MONTHLY on the nth or last weekday, with INTERVAL. Everything
-else is refused, and no more is ever expanded than `MOST` occurrences.
+else is refused, and no more is ever expanded than `MOST` occurrences. What exceptions and public holidays make of the
+dates is decided in `planning`.
 """
 
 from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import count, islice, takewhile
@@ -82,6 +83,30 @@ def occurrences(
     if len(found) > MOST:
         raise _invalid(f"this makes more than {MOST} sessions; end the series earlier or choose fewer days")
     return [Occurrence(on, times.instant(datetime.combine(on, start_time), time_zone)) for on in found]
+
+
+def has_date(rule: Rule, on: date, *, starts_on: date) -> bool:
+    """Whether the rule yields that date."""
+    return any(True for _ in dates(rule, starts_on=starts_on, from_on=on, until_on=on))
+
+
+def pairs(gone: Iterable[date], new: Iterable[date], *, monthly: bool) -> dict[date, date]:
+    """Which new date takes the place of one that is gone: one by one in order within the ISO week, or the month.
+
+    What finds no partner there is left out.
+    """
+
+    def by_stretch(days: Iterable[date]) -> dict[tuple[int, int], list[date]]:
+        found: dict[tuple[int, int], list[date]] = {}
+        for on in sorted(days):
+            found.setdefault((on.year, on.month) if monthly else on.isocalendar()[:2], []).append(on)
+        return found
+
+    there = by_stretch(new)
+    found: dict[date, date] = {}
+    for stretch, days in by_stretch(gone).items():
+        found |= zip(days, there.get(stretch, ()), strict=False)
+    return found
 
 
 def _weeks(rule: Rule, starts_on: date, first: date) -> Iterator[date]:

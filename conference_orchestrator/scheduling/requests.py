@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -222,23 +223,13 @@ WAITING_ORDER = (
 )
 
 
-# All that an answer about a request shows. Built once: making such a statement costs more than running it.
-COMPLETE = select(ConsultationRequest).options(
-    joinedload(ConsultationRequest.group).selectinload(ExpertGroup.checklist),
-    joinedload(ConsultationRequest.requester),
-    joinedload(ConsultationRequest.allocation).joinedload(Allocation.slot),
-)
-# Always read anew: after a release the caller may still hold the request as it was, with its slot.
-BY_ID = COMPLETE.where(ConsultationRequest.id == bindparam("id")).execution_options(populate_existing=True)
-LOCK = select(ConsultationRequest.id).where(ConsultationRequest.id == bindparam("id")).with_for_update()
-
-
 def get(request_id: UUID, *, visible_to: Principal, lock: bool = False) -> ConsultationRequest:
     """The request with all that an answer shows, or NotFound outside the asker's scope."""
     if lock:
-        db.session.execute(LOCK, {"id": request_id})
-    scope = _scope(visible_to)
-    found = db.session.scalar(BY_ID.where(*scope) if scope else BY_ID, {"id": request_id})
+        db.session.execute(_lock(), {"id": request_id})
+    conditions = scope(visible_to)
+    statement = _by_id().where(*conditions) if conditions else _by_id()
+    found = db.session.scalar(statement, {"id": request_id})
     if found is None:
         raise NotFound("There is no such consultation request.")
     return found
@@ -248,7 +239,7 @@ def listed(
     paging: Paging, *, visible_to: Principal, state: str | None = None, group_id: UUID | None = None
 ) -> Page[ConsultationRequest]:
     """Requests within the asker's scope, oldest first."""
-    statement = COMPLETE.where(*_scope(visible_to))
+    statement = complete().where(*scope(visible_to))
     if state is not None:
         statement = statement.where(ConsultationRequest.state == state)
     if group_id is not None:
@@ -273,7 +264,7 @@ def holding_slots_of(session_id: UUID, *, lock: bool = False, offered: bool = Fa
         rows = _holding(select(ConsultationRequest.id), session_id, offered=offered).order_by(ConsultationRequest.id)
         db.session.execute(rows.with_for_update(of=ConsultationRequest))
     # Asked again once the locks are held: one that was withdrawn while we waited holds nothing any more.
-    statement = _holding(COMPLETE, session_id, offered=offered).order_by(Slot.number)
+    statement = _holding(complete(), session_id, offered=offered).order_by(Slot.number)
     return db.session.scalars(statement.execution_options(populate_existing=lock)).all()
 
 
@@ -285,8 +276,31 @@ def _holding(of: Select[T], session_id: UUID, *, offered: bool) -> Select[T]:
     )
 
 
-def _scope(by: Principal) -> list[ColumnElement[bool]]:
-    """Own requests for a clinician, own groups for a coordinator, own hospital for a reference centre."""
+# Statements of every call are built once: making one costs more than running it.
+@cache
+def complete() -> Select[ConsultationRequest]:
+    """A statement that loads all that an answer about a request shows."""
+    return select(ConsultationRequest).options(
+        joinedload(ConsultationRequest.group).selectinload(ExpertGroup.checklist),
+        joinedload(ConsultationRequest.requester),
+        joinedload(ConsultationRequest.allocation).joinedload(Allocation.slot),
+    )
+
+
+@cache
+def _by_id() -> Select[ConsultationRequest]:
+    # Always read anew: after a release the caller may still hold the request as it was, with its slot.
+    one = ConsultationRequest.id == bindparam("id")
+    return complete().where(one).execution_options(populate_existing=True)
+
+
+@cache
+def _lock() -> Select[UUID]:
+    return select(ConsultationRequest.id).where(ConsultationRequest.id == bindparam("id")).with_for_update()
+
+
+def scope(by: Principal) -> list[ColumnElement[bool]]:
+    """What the asker may see: own requests, a coordinator those of the own group, a centre those of its hospital."""
     conditions: list[ColumnElement[bool]] = []
     if by.network_id is not None:
         conditions.append(ConsultationRequest.group.has(ExpertGroup.network_id == by.network_id))

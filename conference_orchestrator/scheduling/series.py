@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, select
@@ -12,7 +14,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from conference_orchestrator.kernel import times
 from conference_orchestrator.kernel.database import Model, Versioned, db
 from conference_orchestrator.kernel.errors import Invalid, NotFound
-from conference_orchestrator.scheduling import recurrence
+from conference_orchestrator.scheduling import planning, public_holidays, recurrence
+from conference_orchestrator.scheduling.planning import Exceptions, Plan
 from conference_orchestrator.scheduling.recurrence import Occurrence
 
 HORIZON = timedelta(weeks=26)
@@ -20,6 +23,7 @@ FARTHEST = timedelta(days=548)  # 18 months
 LONGEST = timedelta(hours=23, minutes=59)  # what a meeting may last at the provider
 SHORTEST = timedelta(minutes=10)
 MOST_SLOTS = 50
+MOST_BETWEEN = 60  # minutes of a break, and of the host's time before the start
 
 
 class Series(Versioned, Model):
@@ -46,27 +50,73 @@ class Series(Versioned, Model):
     closed_at: Mapped[datetime | None]
 
     @property
+    def holidays(self) -> dict[str, Any] | None:
+        """The countries whose public holidays count, and what becomes of a date that is one; None where none do."""
+        if not self.holiday_countries:
+            return None
+        return {"countries": self.holiday_countries, "action": self.holiday_action}
+
+    @property
     def slot_length(self) -> timedelta:
         """How long one case gets."""
         return timedelta(minutes=self.slot_minutes)
 
     @property
     def length(self) -> timedelta:
-        """How long a session lasts."""
-        return self.slots * self.slot_length
+        """How long a session lasts, the breaks between its slots included."""
+        return self.slots * self.slot_length + (self.slots - 1) * timedelta(minutes=self.break_minutes)
 
-    def occurrences(self, *, now: datetime) -> list[Occurrence]:
-        """The starts from today (on the wall of the series) to the end of the horizon."""
-        today = times.wall(now, self.time_zone).date()
-        until = today + HORIZON if self.ends_on is None else min(today + HORIZON, self.ends_on)
-        return recurrence.occurrences(
-            recurrence.parse(self.rule),
-            starts_on=self.starts_on,
-            start_time=self.start_time,
+    def slot_times(self, starts_at: datetime) -> list[tuple[datetime, datetime]]:
+        """Start and end of each slot of a session that begins then."""
+        step = self.slot_length + timedelta(minutes=self.break_minutes)
+        return [(starts_at + n * step, starts_at + n * step + self.slot_length) for n in range(self.slots)]
+
+    @property
+    def first_on(self) -> date:
+        """Before this date the rule says nothing."""
+        return self.starts_on if self.from_on is None else max(self.starts_on, self.from_on)
+
+    def today(self, *, now: datetime) -> date:
+        """The date on the wall of the series."""
+        return times.wall(now, self.time_zone).date()
+
+    def plan(self, exceptions: Exceptions, *, from_on: date, until_on: date) -> Plan:
+        """The sessions that are to be from one date to another, both included.
+
+        A session that an exception moved or added is planned however far ahead it lies. Invalid, naming the rule, when
+        there are more than a series may have.
+        """
+        first, last = max(from_on, self.first_on), self.ends_on or date.max
+        occurrences = self._occurrences(first, min(until_on, last))
+        until = occurrences[-1].on if occurrences else first
+        # The rule may have changed since a move was entered, and then its date is none any more.
+        ahead = [on for on in exceptions.moves if on > until and self.has_date(on)]
+        occurrences += [Occurrence(on, self.start_on(on)) for on in ahead]
+        extras = {on: at or self.start_on(on) for on, at in exceptions.extras.items() if first <= on <= last}
+        return planning.plan(
+            occurrences,
+            extras,
+            exceptions,
             time_zone=self.time_zone,
-            from_on=today,
-            until_on=until,
+            action=self.holiday_action,
+            holidays=partial(public_holidays.names, self.holiday_countries),
         )
+
+    def horizon(self, *, now: datetime) -> tuple[date, date]:
+        """From today to the last date for which sessions exist ahead."""
+        today = self.today(now=now)
+        return today, today + HORIZON
+
+    def has_date(self, on: date) -> bool:
+        """Whether the rule yields that date, whatever exceptions make of it."""
+        last = self.ends_on or date.max
+        return self.first_on <= on <= last and recurrence.has_date(
+            recurrence.parse(self.rule), on, starts_on=self.starts_on
+        )
+
+    def start_on(self, on: date) -> datetime:
+        """The instant at which the clocks of the series show its start on that date."""
+        return times.instant(datetime.combine(on, self.start_time), self.time_zone)
 
     def check(self, *, now: datetime) -> None:
         """Invalid, naming the field, when the series could not be held as it was entered."""
@@ -75,38 +125,52 @@ class Series(Versioned, Model):
             raise Invalid({"time_zone": f"{self.time_zone!r} is not an IANA time zone such as Europe/Berlin."})
         if self.start_time.second or self.start_time.microsecond or self.start_time.tzinfo:
             raise Invalid({"start_time": "This is a time on the wall in whole minutes, such as 11:00."})
-        today = times.wall(now, self.time_zone).date()
-        if not 1 <= self.slots <= MOST_SLOTS:
-            raise Invalid({"slots": f"A session has 1 to {MOST_SLOTS} slots."})
-        if not SHORTEST <= self.length <= LONGEST:
-            raise Invalid({"slot_minutes": "A session lasts from 10 minutes to 23 hours 59 minutes."})
+        self._check_lengths()
+        self._check_holidays()
+        today = self.today(now=now)
         if self.starts_on - today > FARTHEST:
             raise Invalid({"starts_on": "A series starts at most 18 months from today."})
-        if self.ends_on is not None:
-            if self.ends_on < max(self.starts_on, today):
-                raise Invalid({"ends_on": "The series would be over already."})
-            ahead = recurrence.occurrences(
-                rule,
-                starts_on=self.starts_on,
-                start_time=self.start_time,
-                time_zone=self.time_zone,
-                from_on=max(self.starts_on, today),
-                until_on=self.ends_on,
-            )
-            if not ahead:
-                raise Invalid({"ends_on": "The rule yields no date before this one."})
-        self._must_exist_on_the_wall(today)
+        first = max(today, self.first_on)
+        if self.ends_on is not None and self.ends_on < first:
+            raise Invalid({"ends_on": "The series would be over already."})
+        ahead = self._occurrences(first, self.ends_on or first + HORIZON, rule=rule)
+        if not ahead and self.ends_on is not None:
+            raise Invalid({"ends_on": "The rule yields no date before this one."})
+        for one in ahead:
+            if one.on <= first + HORIZON:
+                self.must_exist_on_the_wall(one)
 
-    def _must_exist_on_the_wall(self, today: date) -> None:
-        first = max(today, self.starts_on)
-        last = min(first + HORIZON, self.ends_on or date.max)
-        rule = recurrence.parse(self.rule)
-        for on in recurrence.dates(rule, starts_on=self.starts_on, from_on=first, until_on=last):
-            if times.is_skipped(datetime.combine(on, self.start_time), self.time_zone):
-                said = (
-                    f"On {on:%d %B %Y} no clock in {self.time_zone} shows {self.start_time:%H:%M}: choose another time."
-                )
-                raise Invalid({"start_time": said})
+    def must_exist_on_the_wall(self, occurrence: Occurrence, *, field: str = "start_time") -> None:
+        """Invalid, naming the `field`, when the clocks of the series skip its start on that date."""
+        on = occurrence.on
+        # What is skipped was moved on by the gap: the clocks show another time at that instant.
+        if times.wall(occurrence.starts_at, self.time_zone) != datetime.combine(on, self.start_time):
+            said = f"On {on:%d %B %Y} no clock in {self.time_zone} shows {self.start_time:%H:%M}: choose another time."
+            raise Invalid({field: said})
+
+    def _check_lengths(self) -> None:
+        if not 1 <= self.slots <= MOST_SLOTS:
+            raise Invalid({"slots": f"A session has 1 to {MOST_SLOTS} slots."})
+        for name in ("break_minutes", "host_margin_minutes"):
+            if not 0 <= getattr(self, name) <= MOST_BETWEEN:
+                raise Invalid({name: f"Choose 0 to {MOST_BETWEEN} minutes."})
+        if self.slot_minutes < 1 or not SHORTEST <= self.length <= LONGEST:
+            raise Invalid({"slot_minutes": "A session lasts from 10 minutes to 23 hours 59 minutes, with its breaks."})
+
+    def _check_holidays(self) -> None:
+        for country in self.holiday_countries:
+            if not public_holidays.is_known(country):
+                raise Invalid({"holidays.countries": f"The public holidays of {country!r} are not known."})
+
+    def _occurrences(self, first: date, last: date, *, rule: recurrence.Rule | None = None) -> list[Occurrence]:
+        return recurrence.occurrences(
+            rule or recurrence.parse(self.rule),
+            starts_on=self.starts_on,
+            start_time=self.start_time,
+            time_zone=self.time_zone,
+            from_on=first,
+            until_on=last,
+        )
 
 
 def get(series_id: UUID, *, lock: bool = False) -> Series:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, Index, Select, UniqueConstraint, insert, select
+from sqlalchemy import ForeignKey, Index, Select, Table, UniqueConstraint, insert, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
 
 from conference_orchestrator.kernel import times
-from conference_orchestrator.kernel.database import Identified, Model, Versioned, db, insert_new, one_of
+from conference_orchestrator.kernel.database import Identified, Model, Versioned, db, one_of
 from conference_orchestrator.kernel.errors import Invalid, NotFound, RuleBroken
 from conference_orchestrator.kernel.paging import Page, Paging, page
+from conference_orchestrator.scheduling import exceptions
 from conference_orchestrator.scheduling.allocations import Allocation
+from conference_orchestrator.scheduling.planning import Planned
 from conference_orchestrator.scheduling.series import FARTHEST, Series
 
 if TYPE_CHECKING:
@@ -89,12 +91,17 @@ class Session(Versioned, Model):
         for slot in self.slots:
             slot.starts_at, slot.ends_at = slot.starts_at + by, slot.ends_at + by
         # At another time other experts may come: the quorum is watched anew.
-        self.quorum_warned_at = self.at_risk_since = self.kept_at = None
+        self.quorum_warned_at = self.at_risk_since = self.kept_at = self.reason = None
 
     def cancel(self, reason: str, *, at: datetime) -> None:
         """It will not be held."""
         self.must_be_planned(at=at)
         self.state, self.reason = State.CANCELLED, reason
+
+    def come_back(self) -> None:
+        """Its date is in the series again: it is planned as if it had never been left out."""
+        self.state, self.reason, self.left_out = State.PLANNED, None, False
+        self.quorum_warned_at = self.at_risk_since = self.kept_at = None
 
     @property
     def local_start(self) -> datetime:
@@ -124,42 +131,93 @@ class Slot(Identified, Model):
     )
 
 
-def extend(series: Series, *, now: datetime) -> int:
-    """Make the sessions and slots of the horizon that are not there yet; how many. Doing it twice changes nothing."""
-    ahead = [o for o in series.occurrences(now=now) if o.starts_at > now]
-    if not ahead:
-        return 0
-    rows = [
-        {
-            "id": uuid4(),
-            "created_at": now,
-            "version": 1,
-            "group_id": series.group_id,
-            "series_id": series.id,
-            "occurrence_on": o.on,
-            "starts_at": o.starts_at,
-            "ends_at": o.starts_at + series.length,
-            "time_zone": series.time_zone,
-            "state": State.PLANNED,
-        }
-        for o in ahead
+# Inserted by the thousand, past the bookkeeping that single objects need.
+SESSIONS, SLOTS = cast("Table", Session.__table__), cast("Table", Slot.__table__)
+
+
+def extend(series: Series, *, now: datetime, until_on: date | None = None) -> int:
+    """Make the sessions and slots that are not there yet, of the horizon or until a date; how many.
+
+    Doing it twice changes nothing: a date that has a session keeps it as it is, be it moved or cancelled. The caller
+    holds the lock of the group.
+    """
+    first, last = series.horizon(now=now)
+    planned = series.plan(exceptions.in_plan(series.id), from_on=first, until_on=until_on or last).sessions
+    own = select(Session.occurrence_on).where(Session.series_id == series.id, Session.occurrence_on >= first)
+    present = set(db.session.scalars(own))
+    return make(series, [one for on, one in planned.items() if on not in present], now=now)
+
+
+def make(series: Series, planned: Sequence[Planned], *, now: datetime) -> int:
+    """Make those of the sessions that have not begun, with their slots; how many.
+
+    None of their dates may have a session: the database refuses a second one (IntegrityError).
+    """
+    rows, slots = [], []
+    for one in planned:
+        if one.starts_at <= now:
+            continue
+        session_id, times_of_slots = uuid4(), series.slot_times(one.starts_at)
+        rows.append(
+            {
+                "id": session_id,
+                "created_at": now,
+                "version": 1,
+                "group_id": series.group_id,
+                "series_id": series.id,
+                "occurrence_on": one.on,
+                "starts_at": one.starts_at,
+                "ends_at": times_of_slots[-1][1],
+                "time_zone": series.time_zone,
+                "state": State.PLANNED,
+                "left_out": False,
+                "holidays": list(one.holidays),
+            }
+        )
+        slots += [
+            _slot_row(session_id, number, starts_at, ends_at, now=now)
+            for number, (starts_at, ends_at) in enumerate(times_of_slots, start=1)
+        ]
+    if rows:
+        db.session.execute(insert(SESSIONS), rows)
+        db.session.execute(insert(SLOTS), slots)
+    return len(rows)
+
+
+def _slot_row(
+    session_id: UUID, number: int, starts_at: datetime, ends_at: datetime, *, now: datetime
+) -> dict[str, object]:
+    return {
+        "id": uuid4(),
+        "created_at": now,
+        "session_id": session_id,
+        "number": number,
+        "starts_at": starts_at,
+        "ends_at": ends_at,
+        "withdrawn": False,
+    }
+
+
+def lay_out(session: Session, series: Series, starts_at: datetime, *, at: datetime) -> None:
+    """Have it begin then, with the slots that the series has now: re-timed, added, taken up again or withdrawn.
+
+    A slot that is withdrawn must be held by nobody. The session's `slots` show it when they are read anew.
+    """
+    wanted = series.slot_times(starts_at)
+    there = db.session.scalars(select(Slot).where(Slot.session_id == session.id).order_by(Slot.number)).all()
+    for slot in there:
+        slot.withdrawn = slot.number > len(wanted)
+        if not slot.withdrawn:
+            slot.starts_at, slot.ends_at = wanted[slot.number - 1]
+    added = [
+        _slot_row(session.id, number, *wanted[number - 1], now=at) for number in range(len(there) + 1, len(wanted) + 1)
     ]
-    made = db.session.execute(insert_new(Session).values(rows).returning(Session.id, Session.starts_at)).all()
-    slots = [
-        {
-            "id": uuid4(),
-            "created_at": now,
-            "session_id": session_id,
-            "number": number + 1,
-            "starts_at": starts_at + number * series.slot_length,
-            "ends_at": starts_at + (number + 1) * series.slot_length,
-        }
-        for session_id, starts_at in made
-        for number in range(series.slots)
-    ]
-    if slots:
-        db.session.execute(insert(Slot), slots)
-    return len(made)
+    if added:
+        db.session.execute(insert(SLOTS), added)
+    if session.starts_at != starts_at:
+        session.quorum_warned_at = session.at_risk_since = session.kept_at = None
+    session.starts_at, session.ends_at = starts_at, wanted[-1][1]
+    session.time_zone = series.time_zone
 
 
 def get(session_id: UUID, *, lock: bool = False) -> Session:
@@ -208,6 +266,13 @@ def of_series(series_id: UUID, *, after: datetime) -> Sequence[Session]:
     """The planned sessions of a series that begin after the instant."""
     statement = complete().where(Session.series_id == series_id, Session.state == State.PLANNED)
     return db.session.scalars(statement.where(Session.starts_at > after).order_by(Session.starts_at)).all()
+
+
+def from_date(series_id: UUID, on: date) -> Sequence[Session]:
+    """The sessions of a series whose dates are that one or later, whatever their state; locked, by date."""
+    statement = complete().where(Session.series_id == series_id, Session.occurrence_on >= on)
+    locked = statement.order_by(Session.occurrence_on).with_for_update(of=Session)
+    return db.session.scalars(locked.execution_options(populate_existing=True)).all()
 
 
 def over(*, now: datetime) -> Sequence[Session]:

@@ -5,117 +5,61 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
+from sqlalchemy.sql import ColumnElement
 
 from conference_orchestrator.kernel.database import db
-from conference_orchestrator.scheduling import rosters
+from conference_orchestrator.kernel.errors import NotFound
+from conference_orchestrator.kernel.principal import Principal
+from conference_orchestrator.network.expert_groups import ExpertGroup
+from conference_orchestrator.scheduling import requests, rosters
 from conference_orchestrator.scheduling.allocation import URGENCIES, Ahead, FreeSlot, Rules, Wish
 from conference_orchestrator.scheduling.allocations import Allocation
 from conference_orchestrator.scheduling.requests import URGENCY_ORDER, WAITING_ORDER, ConsultationRequest, State
 from conference_orchestrator.scheduling.sessions import Session, Slot
 from conference_orchestrator.scheduling.sessions import State as SessionState
 
-
-def _slots() -> Select[Any]:
-    other = aliased(Slot)
-    of = select(func.count()).where(other.session_id == Slot.session_id, other.withdrawn.is_(False)).scalar_subquery()
-    return (
-        select(
-            Slot.id,
-            Slot.session_id,
-            Slot.number,
-            of.label("of"),
-            Slot.starts_at,
-            Session.starts_at.label("session_starts_at"),
-            Session.time_zone,
-        )
-        .join(Slot.session)
-        .where(Slot.withdrawn.is_(False))
-    )
-
-
-_HELD = select(Allocation.id).where(Allocation.slot_id == Slot.id, Allocation.released_at.is_(None)).exists()
-# Built once: making such a statement costs more than running it.
-FREE_SLOTS = (
-    _slots()
-    .where(
-        Session.group_id == bindparam("group"),
-        Session.state == SessionState.PLANNED,
-        Session.starts_at > bindparam("now"),
-        ~_HELD,
-    )
-    .order_by(Slot.starts_at, Slot.id)
-)
-LINES = (
-    select(
-        ConsultationRequest.group_id,
-        ConsultationRequest.id.label("request_id"),
-        ConsultationRequest.requester_id,
-        ConsultationRequest.urgency,
-        ConsultationRequest.submitted_at,
-        ConsultationRequest.hospital_id,
-        ConsultationRequest.earliest_on,
-        ConsultationRequest.latest_on,
-        ConsultationRequest.displaced,
-        ConsultationRequest.waiting_since,
-    )
-    .where(
-        ConsultationRequest.group_id.in_(bindparam("groups", expanding=True)),
-        ConsultationRequest.state == State.WAITING,
-    )
-    .order_by(*WAITING_ORDER)
-)
-
-
 # For who does not stand in line yet.
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-_FURTHER = or_(
-    ConsultationRequest.displaced > bindparam("displaced"),
-    and_(
-        ConsultationRequest.displaced == bindparam("displaced"),
-        or_(
-            bindparam("rank") > URGENCY_ORDER,
-            and_(bindparam("rank") == URGENCY_ORDER, ConsultationRequest.waiting_since < bindparam("since")),
-        ),
-    ),
-)
-AHEAD = (
-    select(
-        ConsultationRequest.displaced,
-        ConsultationRequest.urgency,
-        func.count().label("count"),
-        func.min(ConsultationRequest.waiting_since).label("since"),
-        func.max(ConsultationRequest.waiting_since).label("latest"),
-    )
-    .where(ConsultationRequest.group_id == bindparam("group"), ConsultationRequest.state == State.WAITING, _FURTHER)
-    .group_by(ConsultationRequest.displaced, ConsultationRequest.urgency)
-)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
     """What the policy weighs when a request asks for a slot."""
 
+    group_id: UUID
     wish: Wish
     free: Sequence[FreeSlot]
     ahead: Sequence[Wish]
     rules: Rules
 
 
-def situation(request: ConsultationRequest, *, now: datetime) -> Situation:
-    """The request's wish, the free slots of its group, and who stands ahead of it in line."""
-    rules = Rules.of(request.group.rules)
-    free = free_slots(request.group_id, rules=rules, now=now)
-    wish = request.wish
+def outline(request_id: UUID, *, visible_to: Principal) -> Situation:
+    """The request's wish and its group's rules, no slots looked at and nothing locked. NotFound outside the scope."""
+    scope = requests.scope(visible_to)
+    statement = _outline().where(*scope) if scope else _outline()
+    found = db.session.execute(statement, {"id": request_id}).mappings().one_or_none()
+    if found is None:
+        raise NotFound("There is no such consultation request.")
+    wish = dict(found)
+    group_id, rules = wish.pop("group_id"), Rules.of(wish.pop("rules"))
+    return Situation(group_id=group_id, wish=Wish(**wish), free=(), ahead=(), rules=rules)
+
+
+def situation(request_id: UUID, *, visible_to: Principal, now: datetime) -> Situation:
+    """The same with the free slots of the group, and with who stands ahead in line where slots are free."""
+    found = outline(request_id, visible_to=visible_to)
+    free = free_slots(found.group_id, rules=found.rules, now=now)
     if not free:
-        return Situation(wish=wish, free=(), ahead=(), rules=rules)
-    ahead = [other for other in line(request.group_id) if other.place < wish.place]
-    wish, *ahead = with_absences([wish, *ahead], now=now)
-    return Situation(wish=wish, free=free, ahead=ahead, rules=rules)
+        return found
+    ahead = [other for other in line(found.group_id) if other.place < found.wish.place]
+    wish, *ahead = with_absences([found.wish, *ahead], now=now)
+    return replace(found, wish=wish, free=free, ahead=ahead)
 
 
 def lines(group_ids: Iterable[UUID]) -> dict[UUID, list[Wish]]:
@@ -125,7 +69,7 @@ def lines(group_ids: Iterable[UUID]) -> dict[UUID, list[Wish]]:
     """
     asked = list(group_ids)
     found: dict[UUID, list[Wish]] = {group_id: [] for group_id in asked}
-    for row in db.session.execute(LINES, {"groups": asked}).mappings():
+    for row in db.session.execute(_lines(), {"groups": asked}).mappings():
         wish = dict(row)
         found[wish.pop("group_id")].append(Wish(**wish))
     return found
@@ -150,7 +94,7 @@ def with_absences(wishes: Sequence[Wish], *, now: datetime) -> list[Wish]:
 
 def free_slots(group_id: UUID, *, rules: Rules, now: datetime) -> list[FreeSlot]:
     """Slots of the group's coming sessions that nobody holds or is offered, earliest first."""
-    rows = db.session.execute(FREE_SLOTS, {"group": group_id, "now": now}).mappings().all()
+    rows = db.session.execute(_free_slots(), {"group": group_id, "now": now}).mappings().all()
     shares = _held_by_hospital({row["session_id"] for row in rows}) if rules.share is not None else {}
     return [FreeSlot(**row, held=shares.get(row["session_id"], {})) for row in rows]
 
@@ -168,7 +112,7 @@ def ahead_of(wish: Wish, group_id: UUID) -> list[Ahead]:
     Of a wish that is not in line yet, all that are not less urgent.
     """
     own = {"rank": URGENCIES.index(wish.urgency), "since": wish.waiting_since or NEVER, "displaced": wish.displaced}
-    rows = db.session.execute(AHEAD, {"group": group_id, **own}).mappings()
+    rows = db.session.execute(_ahead(), {"group": group_id, **own}).mappings()
     return [Ahead(**row) for row in rows]
 
 
@@ -195,3 +139,62 @@ def _held_by_hospital(session_ids: Iterable[UUID]) -> dict[UUID, Mapping[UUID, i
     for session_id, hospital_id, count in db.session.execute(statement):
         found.setdefault(session_id, {})[hospital_id] = count
     return dict(found)
+
+
+# Statements of every call are built once: making one costs more than running it.
+_WISH = (
+    ConsultationRequest.group_id,
+    ConsultationRequest.id.label("request_id"),
+    ConsultationRequest.requester_id,
+    ConsultationRequest.urgency,
+    ConsultationRequest.submitted_at,
+    ConsultationRequest.hospital_id,
+    ConsultationRequest.earliest_on,
+    ConsultationRequest.latest_on,
+    ConsultationRequest.displaced,
+    ConsultationRequest.waiting_since,
+)
+
+
+@cache
+def _outline() -> Select[*tuple[Any, ...]]:
+    one = ConsultationRequest.id == bindparam("id")
+    return select(*_WISH, ExpertGroup.rules).join(ConsultationRequest.group).where(one)
+
+
+@cache
+def _lines() -> Select[*tuple[Any, ...]]:
+    of = ConsultationRequest.group_id.in_(bindparam("groups", expanding=True))
+    return select(*_WISH).where(of, ConsultationRequest.state == State.WAITING).order_by(*WAITING_ORDER)
+
+
+@cache
+def _slots() -> Select[*tuple[Any, ...]]:
+    other = aliased(Slot)
+    of = select(func.count()).where(other.session_id == Slot.session_id, other.withdrawn.is_(False)).scalar_subquery()
+    shown = (Slot.id, Slot.session_id, Slot.number, of.label("of"), Slot.starts_at)
+    of_session = (Session.starts_at.label("session_starts_at"), Session.time_zone)
+    return select(*shown, *of_session).join(Slot.session).where(Slot.withdrawn.is_(False))
+
+
+@cache
+def _free_slots() -> Select[*tuple[Any, ...]]:
+    held = select(Allocation.id).where(Allocation.slot_id == Slot.id, Allocation.released_at.is_(None)).exists()
+    coming = (Session.state == SessionState.PLANNED, Session.starts_at > bindparam("now"))
+    free = _slots().where(Session.group_id == bindparam("group"), *coming, ~held)
+    return free.order_by(Slot.starts_at, Slot.id)
+
+
+@cache
+def _ahead() -> Select[*tuple[Any, ...]]:
+    of = ConsultationRequest
+    rank: ColumnElement[int] = bindparam("rank")
+    earlier = or_(rank > URGENCY_ORDER, and_(rank == URGENCY_ORDER, of.waiting_since < bindparam("since")))
+    further = or_(
+        of.displaced > bindparam("displaced"),
+        and_(of.displaced == bindparam("displaced"), earlier),
+    )
+    first, last = func.min(of.waiting_since).label("since"), func.max(of.waiting_since).label("latest")
+    counted = select(of.displaced, of.urgency, func.count().label("count"), first, last)
+    in_line = (of.group_id == bindparam("group"), of.state == State.WAITING)
+    return counted.where(*in_line, further).group_by(of.displaced, of.urgency)

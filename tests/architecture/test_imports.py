@@ -21,6 +21,7 @@ SINS = {
     ),
     "icalendar lives in notify.calendar": ("flows/inviting.py", "icalendar"),
     "pytz lives in kernel.times": ("scheduling/recurrence.py", "pytz"),
+    "holidays lives in scheduling.public_holidays": ("scheduling/planning.py", "holidays"),
     "apscheduler lives in jobs.timetable": ("app.py", "apscheduler"),
     "requests lives in providers; the demonstration calls the public API with it": ("notify/smtp.py", "requests"),
     "marshmallow, flask-smorest and flask-wtf live in web": ("flows/panels.py", "marshmallow"),

@@ -215,8 +215,8 @@ class TestAllocating:
         for slot_id, said in (
             (uuid4(), "There is no such slot."),
             (stage.slots(foreign.id)[0].id, "This slot belongs to another group."),
-            (stage.slots(mine[0].id)[0].id, "The request may not be discussed before 2026-11-25."),
-            (stage.slots(mine[2].id)[0].id, "The request may not be discussed after 2026-12-01."),
+            (stage.slots(mine[0].id)[0].id, "The request may not be discussed before 25 November 2026."),
+            (stage.slots(mine[2].id)[0].id, "The request may not be discussed after 1 December 2026."),
         ):
             with pytest.raises(Invalid) as refused:
                 panels.allocate(request_id, slot_id=slot_id, by=HELPDESK)

@@ -14,7 +14,8 @@ from conference_orchestrator.flows import panels
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import RuleBroken, SlotTaken
 from conference_orchestrator.kernel.transaction import transaction
-from conference_orchestrator.scheduling import sessions
+from conference_orchestrator.scheduling import waiting_list
+from conference_orchestrator.scheduling.allocation import Rules
 from conference_orchestrator.scheduling.allocations import Allocation
 from conference_orchestrator.scheduling.conferences import Conference
 from tests.house import HELPDESK
@@ -90,4 +91,4 @@ def test_a_request_that_is_allocated_while_it_is_withdrawn_holds_no_slot(round_o
         answers = stage.house.at_once(2, lambda n: steps[n]())  # noqa: B023  - both are done within the round
         assert not isinstance(answers[1], Exception)
         assert stage.request(request_id).request.state == "withdrawn"
-    assert len(sessions.free_slots(stage.group.id, now=stage.house.clock.at)) == 52
+    assert len(waiting_list.free_slots(stage.group.id, rules=Rules(), now=stage.house.clock.at)) == 52

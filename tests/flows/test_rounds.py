@@ -169,9 +169,8 @@ class TestPreview:
         CHANGES[change](full)
         full.work()
         sent = [mail for mail in full.house.messages() if mail.id not in before]
-        assert foreseen == Touched(
-            sessions=[full.first().id], requests=held, people=len({mail.address for mail in sent}), mails=len(sent)
-        )
+        assert (foreseen.sessions, foreseen.requests) == ((full.first().id,), tuple(held))
+        assert (foreseen.people, foreseen.mails) == (len({mail.address for mail in sent}), len(sent))
 
     def test_the_numbers_themselves(self, full: Stage) -> None:
         """Three members, Rui and Inês for the first case, Jörg, a member, for the second."""
@@ -181,7 +180,8 @@ class TestPreview:
 
     def test_the_preview_of_a_session_that_nobody_knows_of_touches_nobody(self, round_of_tuesdays: Stage) -> None:
         found = rounds.move(round_of_tuesdays.first().id, TUESDAY + HOUR, by=HELPDESK, preview=True)
-        assert found == Touched(sessions=[round_of_tuesdays.first().id], requests=[], people=0, mails=0)
+        assert found == Touched(sessions=(round_of_tuesdays.first().id,))
+        assert (found.people, found.mails) == (0, 0)
 
     def test_what_cannot_be_done_is_said_by_the_preview(self, full: Stage) -> None:
         with pytest.raises(Invalid):
@@ -223,7 +223,15 @@ class TestPast:
         full.house.clock.at = TUESDAY + timedelta(minutes=40)
         rounds.close_past()
         assert [session.state for session in full.sessions()[:2]] == ["held", "planned"]
+        assert full.first().reason is None
         assert {one.request.state for one in standing.listed(Paging(), by=HELPDESK).items} == {"discussed"}
+
+    def test_a_session_without_a_case_was_not_held_and_says_why(self, round_of_tuesdays: Stage) -> None:
+        stage = round_of_tuesdays
+        panels.release(stage.allocated(), by=HELPDESK)
+        stage.house.clock.at = TUESDAY + timedelta(minutes=40)
+        rounds.close_past()
+        assert (stage.first().state, stage.first().reason) == ("cancelled", "No case was on its list.")
 
     def test_a_session_is_not_over_before_its_end(self, full: Stage) -> None:
         full.house.clock.at = TUESDAY + timedelta(minutes=39)

@@ -12,6 +12,9 @@ from conference_orchestrator.flows import loading
 from conference_orchestrator.providers.sandbox import RunningSandbox
 from tests.journeys.mailbox import Mailbox
 from tests.journeys.service import ROOT, Service, database_of
+from tests.journeys.stage import stage
+
+__all__ = ["stage"]
 
 HOSTS = "host.one@conference.example,host.two@conference.example"
 

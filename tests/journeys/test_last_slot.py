@@ -2,181 +2,160 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import time, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import pytest
 from flask import Flask
-from sqlalchemy import create_engine, text
 
-from conference_orchestrator import migrations
-from conference_orchestrator.app import create_app
-from conference_orchestrator.flows import arranging, directory, joining, panels
+from conference_orchestrator.flows import panels
 from conference_orchestrator.flows.standing import RequestView
-from conference_orchestrator.kernel import times
-from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.principal import Principal, Role
-from conference_orchestrator.settings import Settings
-from tests.journeys.service import Api, Service
+from tests.journeys import crowds
+from tests.journeys.crowds import Answer, Ask
+from tests.journeys.service import Service, database_of
 
 HELPDESK = Principal(role=Role.HELPDESK)
-CROWD = 50
-ASKER = "ada@klinik.example"
-T = TypeVar("T")
+CROWD = 200
+# Enough to see a collision, or a queue.
+FEW = 50
+ROUNDS = int(os.environ.get("CO_TEST_ROUNDS", "5"))
+# So many are let come before the holder gives up. One process has 20 connections to the database, the others queue.
+AT_THE_SLOT = 16
 
 
-def prepare(app: Flask, *, slots: int) -> list[str]:
-    """A group whose only coming session has one slot left, and a crowd of accepted requests; their ids."""
-    with app.app_context():
-        directory.add_network({"code": "n", "name": "A network"}, by=HELPDESK)
-        group = directory.add_group(
-            {"network": "n", "code": "g", "name": "A group", "time_zone": "Europe/Berlin", "intake": "direct"},
-            by=HELPDESK,
-        )
-        joining.enter(person(), by=HELPDESK)
-        soon = times.SystemClock().now().date() + timedelta(days=3)
-        weekday = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")[soon.weekday()]
-        arranging.define_series(
-            group.id,
-            {
-                "rule": f"FREQ=WEEKLY;BYDAY={weekday}",
-                "starts_on": soon,
-                "ends_on": soon,
-                "start_time": time(11),
-                "time_zone": "Europe/Berlin",
-                "slots": slots,
-                "slot_minutes": 20,
-            },
-            by=HELPDESK,
-        )
-        return [str(accepted(number).request.id) for number in range(CROWD)]
+def allocate_at_once(app: Flask, requests: Sequence[UUID]) -> list[Any]:
+    return crowds.at_once(app, [partial(panels.allocate, request, by=HELPDESK) for request in requests])
 
 
-def person() -> dict[str, Any]:
-    return {
-        "network": "n",
-        "given_name": "Ada",
-        "family_name": "Weiß",
-        "email": ASKER,
-        "hospital_name": "Klinik",
-        "country": "DE",
-        "profession": "physician",
-        "specialties": [],
-        "language": "en",
-        "time_zone": "Europe/Berlin",
-        "share": [],
-    }
+def one_is_served(answers: Sequence[tuple[str, int | None]]) -> None:
+    """All others wait, each in a place of its own."""
+    assert Counter(state for state, _ in answers) == {"allocated": 1, "waiting": len(answers) - 1}
+    assert sorted(place for _, place in answers if place is not None) == list(range(1, len(answers)))
 
 
-def accepted(number: int) -> RequestView:
-    entered = {
-        "group": "g",
-        "case_reference": f"CPMS-{number:04}",
-        "question": "What next?",
-        "urgency": "routine",
-        "consent_confirmed": True,
-        "checklist": {},
-        "imaging": [],
-        "requester": ASKER,
-    }
-    submitted = panels.submit(entered, by=HELPDESK)
-    return panels.triage(submitted.request.id, "accept", by=HELPDESK)
+def outcomes(answers: Sequence[Any]) -> list[tuple[str, int | None]]:
+    """State and place that each was answered; an error's own words where there was one."""
+    return [(one.request.state, one.position) if isinstance(one, RequestView) else (repr(one), None) for one in answers]
 
 
-def at_once(things: Sequence[str], do: Callable[[str], T]) -> list[T]:
-    """Do it with every thing in a thread of its own, all let go at the same moment."""
-    gate = threading.Barrier(len(things))
+class TestThreads:
+    """One process, on both databases."""
 
-    def one(thing: str) -> T:
-        gate.wait(timeout=60)
-        return do(thing)
+    @pytest.fixture
+    def app(self, both_schemas: str) -> Iterator[Flask]:
+        with crowds.patient_database_of(both_schemas) as app:
+            yield app
 
-    with ThreadPoolExecutor(len(things)) as pool:
-        return list(pool.map(one, things))
+    def test_the_last_slot_goes_to_exactly_one_of_two_hundred_threads(self, app: Flask, both_schemas: str) -> None:
+        # PostgreSQL has its many rounds below, over HTTP.
+        for _ in range(ROUNDS if both_schemas.startswith("sqlite") else 1):
+            wanted = crowds.new_round(app, wanting=CROWD)
+            one_is_served(outcomes(allocate_at_once(app, wanted.requests)))
 
+    def test_threads_collide_once_the_unique_indexes_are_gone(self, app: Flask, both_schemas: str) -> None:
+        crowds.drop_unique_allocations(both_schemas)
+        answers = outcomes(allocate_at_once(app, crowds.new_round(app, wanting=FEW).requests))
+        assert answers.count(("allocated", None)) > 1, "the test can no longer see what it guards against"
 
-def without_unique_allocations(url: str) -> None:
-    """Take the protection away: what the application alone would do."""
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text("DROP INDEX uq_allocation_slot"))
-        connection.execute(text("DROP INDEX uq_allocation_request"))
-    engine.dispose()
+    def test_a_slot_that_its_holder_gives_up_goes_to_exactly_one_of_those_who_came_meanwhile(
+        self, app: Flask, both_schemas: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        chosen = count_choices(monkeypatch)
+        one_is_served(outcomes(allocate_meanwhile(app, both_schemas, until=lambda: wait_for(chosen, AT_THE_SLOT))))
 
-
-@dataclass
-class Crowd:
-    app: Flask
-    url: str
-    requests: list[str]
-
-    def allocate(self, request_id: str) -> tuple[str, int | None]:
-        with self.app.app_context():
-            view = panels.allocate(UUID(request_id), by=HELPDESK)
-            return view.request.state, view.position
-
-    def ask_all_at_once(self) -> list[tuple[str, int | None]]:
-        return at_once(self.requests, self.allocate)
+    def test_a_slot_stays_free_beside_a_waiting_crowd_once_its_holder_is_seen_too_early(
+        self, app: Flask, both_schemas: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The negative control: no transaction hides what the holder may still undo."""
+        chosen = count_choices(monkeypatch)
+        answers = allocate_meanwhile(app, both_schemas, until=lambda: wait_for(chosen, FEW), commits=True)
+        assert {state for state, _ in outcomes(answers)} == {"waiting"}, "the test can no longer see the bug"
 
 
-@pytest.fixture
-def crowd(database_url: str, tmp_path: Path) -> Iterator[Crowd]:
-    migrations.upgrade(database_url)
-    app = create_app(Settings(database_url=database_url, secret_key="k" * 32), var=tmp_path)
-    yield Crowd(app, database_url, prepare(app, slots=1))
-    with app.app_context():
-        db.engine.dispose()
+def allocate_meanwhile(app: Flask, url: str, *, until: Callable[[], None], commits: bool = False) -> list[Any]:
+    """A crowd comes while somebody else holds the slot, who gives it up when `until` returns."""
+    wanted = crowds.new_round(app, wanting=FEW + 1)
+    with ThreadPoolExecutor(1) as aside, crowds.holder(url, wanted, commits=commits):
+        answers = aside.submit(allocate_at_once, app, wanted.requests[1:])
+        until()
+    return answers.result()
 
 
-def test_the_last_slot_goes_to_exactly_one_of_fifty_threads(crowd: Crowd) -> None:
-    answers = crowd.ask_all_at_once()
-    assert Counter(state for state, _ in answers) == {"allocated": 1, "waiting": CROWD - 1}
-    assert sorted(place for state, place in answers if state == "waiting" and place) == list(range(1, CROWD))
+def count_choices(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
+    """Released by each who has chosen: a slot to take, or to wait."""
+    chosen = threading.Semaphore(0)
+
+    def counted(act: Callable[..., Any]) -> Callable[..., Any]:
+        def after_choosing(*of: Any, **named: Any) -> Any:
+            chosen.release()
+            return act(*of, **named)
+
+        return after_choosing
+
+    monkeypatch.setattr(panels, "_take", counted(panels._take))
+    monkeypatch.setattr(panels, "_wait", counted(panels._wait))
+    return chosen
 
 
-def test_fifty_threads_collide_once_the_unique_indexes_are_gone(crowd: Crowd) -> None:
-    without_unique_allocations(crowd.url)
-    answers = crowd.ask_all_at_once()
-    assert sum(state == "allocated" for state, _ in answers) > 1, "the test can no longer see what it guards against"
+def wait_for(chosen: threading.Semaphore, number: int) -> None:
+    for _ in range(number):
+        assert chosen.acquire(timeout=crowds.PATIENCE_SECONDS)
 
 
-@pytest.fixture
-def four_processes(postgres_url: str, tmp_path: Path) -> Iterator[tuple[Service, list[str]]]:
-    migrations.upgrade(postgres_url)
-    app = create_app(Settings(database_url=postgres_url, secret_key="k" * 32), var=tmp_path)
-    requests = prepare(app, slots=1)
-    with app.app_context():
-        db.engine.dispose()
-    service = Service(tmp_path, {"CO_DATABASE_URL": postgres_url}).start("web", "--processes", "4")
-    yield service, requests
-    service.stop()
+class TestProcesses:
+    """Four web processes on PostgreSQL, asked over HTTP."""
+
+    @pytest.fixture
+    def service(self, postgres_schema: str, tmp_path: Path) -> Iterator[Service]:
+        with crowds.four_processes(postgres_schema, tmp_path) as service:
+            yield service
+
+    @pytest.fixture
+    def app(self, postgres_schema: str) -> Iterator[Flask]:
+        with database_of(postgres_schema) as app:
+            yield app
+
+    def test_the_last_slot_goes_to_exactly_one_over_four_web_processes(self, service: Service, app: Flask) -> None:
+        answers = []
+        for _ in range(ROUNDS):
+            of_round = allocate_over_http(app, service, crowds.new_round(app, wanting=CROWD).requests)
+            one_is_served(states_and_places(of_round))
+            answers += of_round
+        crowds.print_latency(f"{ROUNDS} rounds of {CROWD} requests for one slot", answers)
+        assert max(answer.seconds for answer in answers) < crowds.PATIENCE_SECONDS
+        service.stop()
+        assert crowds.deadlocks(service.env["CO_DATABASE_URL"]) == 0
+
+    def test_a_slot_given_up_goes_to_exactly_one_over_four_web_processes(
+        self, service: Service, app: Flask, postgres_schema: str
+    ) -> None:
+        wanted = crowds.new_round(app, wanting=CROWD + 1)
+        with ThreadPoolExecutor(1) as aside, crowds.holder(postgres_schema, wanted):
+            answers = aside.submit(allocate_over_http, app, service, wanted.requests[1:])
+            crowds.until_they_stand_at_the_slot(postgres_schema, AT_THE_SLOT)
+        one_is_served(states_and_places(answers.result()))
+        service.stop()
+        assert crowds.deadlocks(postgres_schema) == 0
+
+    def test_four_web_processes_collide_once_the_unique_indexes_are_gone(self, service: Service, app: Flask) -> None:
+        crowds.drop_unique_allocations(service.env["CO_DATABASE_URL"])
+        answers = states_and_places(allocate_over_http(app, service, crowds.new_round(app, wanting=FEW).requests))
+        assert answers.count(("allocated", None)) > 1, "the test can no longer see the bug"
 
 
-def ask_over_http(service: Service, requests: Sequence[str]) -> list[dict[str, Any]]:
-    callers = {request: Api(service.url, None) for request in requests}
-    token = service.token("helpdesk").http.headers["Authorization"]
-    for caller in callers.values():
-        caller.http.headers["Authorization"] = token
-    return at_once(requests, lambda one: callers[one].post(f"/consultation-requests/{one}/allocation"))
+def allocate_over_http(app: Flask, service: Service, requests: Sequence[UUID]) -> list[Answer]:
+    token = crowds.token(app, "helpdesk")
+    return crowds.ask_at_once(service, [Ask(f"/consultation-requests/{one}/allocation", token) for one in requests])
 
 
-def test_the_last_slot_goes_to_exactly_one_over_four_web_processes(four_processes: tuple[Service, list[str]]) -> None:
-    service, requests = four_processes
-    answers = ask_over_http(service, requests)
-    assert Counter(answer["state"] for answer in answers) == {"allocated": 1, "waiting": CROWD - 1}
-    places = [answer["waiting_position"] for answer in answers if answer["state"] == "waiting"]
-    assert sorted(places) == list(range(1, CROWD))
-
-
-def test_four_web_processes_collide_once_the_unique_indexes_are_gone(four_processes: tuple[Service, list[str]]) -> None:
-    service, requests = four_processes
-    without_unique_allocations(service.env["CO_DATABASE_URL"])
-    answers = ask_over_http(service, requests)
-    assert sum(answer["state"] == "allocated" for answer in answers) > 1, "the test can no longer see the bug"
+def states_and_places(answers: Sequence[Answer]) -> list[tuple[str, int | None]]:
+    """State and place that each was answered; the problem where one was refused."""
+    return [(one.body.get("state", str(one.body)), one.body.get("waiting_position")) for one in answers]

@@ -121,6 +121,14 @@ EXAMPLES = {
         kinds.RequestWaiting(**CASE, position=3, reason="All slots until 15 December 2026 are taken."),
         INES,
     ),
+    "slot-offer": (
+        kinds.SlotOffer(
+            **CASE | {name: event(role="requester")[name] for name in ("starts_at", "ends_at", "time_zone")},
+            held_until=datetime(2026, 11, 23, 9, 30, tzinfo=UTC),
+            answer_url="https://conference.example/o/Jp3kq9",
+        ),
+        INES,
+    ),
     "invitation": (kinds.Invitation(**event()), ANNA),
     "invitation.requester": (
         kinds.Invitation(**event(role="requester", case_reference="PT-2026/0147", uid="77-request@network.example")),

@@ -37,8 +37,10 @@ def wanted(round_of_tuesdays: Stage) -> list[UUID]:
     with transaction() as tx:
         network_id = round_of_tuesdays.network.id
         return [
-            conferences.for_session(s, network_id=network_id, title="Panel", provider="webex", at=tx.now).id
-            for s in round_of_tuesdays.sessions()
+            conferences.for_session(
+                session, network_id=network_id, title="Panel", provider="webex", host_margin_minutes=0, at=tx.now
+            ).id
+            for session in round_of_tuesdays.sessions()
         ]
 
 

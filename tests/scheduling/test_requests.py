@@ -38,9 +38,12 @@ STEPS: dict[str, Callable[[ConsultationRequest], None]] = {
     "send back": lambda one: one.send_back("Images?", by=HELPDESK, at=AT),
     "decline": lambda one: one.decline("No.", by=HELPDESK, at=AT),
     "compete for a slot": lambda one: one.must_be_allocatable(),
+    "be offered a slot": lambda one: one.offered(),
+    "refuse an offer": lambda one: one.offer_ended("It was refused."),
     "release": lambda one: one.released(),
     "withdraw": lambda one: one.withdraw(by=HELPDESK, at=AT),
     "record the advice": lambda one: one.advised(date(2026, 11, 23)),
+    "be put back": lambda one: one.not_reached(since=AT, because="The session did not come to it."),
 }
 # From which state which steps lead where; every other step is forbidden.
 ALLOWED = {
@@ -55,10 +58,20 @@ ALLOWED = {
     "returned": {"change": "submitted", "decline": "declined", "withdraw": "withdrawn"},
     "declined": {},
     "accepted": {"compete for a slot": "accepted", "withdraw": "withdrawn"},
-    "allocated": {"release": "accepted", "withdraw": "withdrawn", "record the advice": "closed"},
-    "waiting": {"compete for a slot": "waiting", "release": "accepted", "withdraw": "withdrawn"},
-    "offered": {"withdraw": "withdrawn"},
-    "discussed": {"record the advice": "closed"},
+    "allocated": {
+        "release": "accepted",
+        "withdraw": "withdrawn",
+        "record the advice": "closed",
+        "be put back": "waiting",
+    },
+    "waiting": {
+        "compete for a slot": "waiting",
+        "be offered a slot": "offered",
+        "release": "accepted",
+        "withdraw": "withdrawn",
+    },
+    "offered": {"refuse an offer": "waiting", "release": "accepted", "withdraw": "withdrawn"},
+    "discussed": {"record the advice": "closed", "be put back": "waiting"},
     "closed": {},
     "withdrawn": {},
 }
@@ -135,81 +148,40 @@ class TestEntering:
         one.send_back("Images?", by=HELPDESK, at=AT)
         assert (one.reason, one.decided_by, one.decided_at) == ("Images?", "helpdesk", AT)
 
-    def test_what_ends_the_waiting_forgets_the_place(self) -> None:
+    def test_what_the_group_asks_for_since_keeps_an_accepted_request_from_a_slot(self) -> None:
+        one = request("accepted", consent_confirmed=False)
+        one.group.checklist.append(ChecklistItem(code="images", kind="count", required=True))
+        with pytest.raises(RuleBroken, match="lacks: images, consent") as refused:
+            one.must_be_allocatable()
+        assert refused.value.extra == {"missing": ["images", "consent"]}
+
+    def test_what_ends_the_waiting_forgets_the_place_and_the_reasons(self) -> None:
         for end in (
             lambda one: one.released(),
             lambda one: one.withdraw(by=HELPDESK, at=AT),
             lambda one: one.allocated(),
         ):
-            one = request("waiting", waiting_since=AT)
+            one = request("waiting", waiting_since=AT, reasons=["Every slot of the coming sessions is taken."])
             one.displaced = True
             end(one)
-            assert (one.waiting_since, one.displaced) == (None, False)
+            assert (one.waiting_since, one.displaced, one.reasons) == (None, False, [])
+
+    def test_an_offer_changes_nothing_of_the_place_in_line(self) -> None:
+        one = request("waiting", waiting_since=AT)
+        one.offered()
+        one.offer_ended("It was refused.")
+        assert (one.state, one.waiting_since, one.reasons) == ("waiting", AT, ["It was refused."])
 
     def test_who_was_displaced_once_stays_so_while_waiting(self) -> None:
         one = request("accepted")
-        one.wait(since=AT, displaced=True)
-        one.wait(since=AT)
-        assert one.displaced
+        one.wait(since=AT, because=["Its session fell out."], displaced=True)
+        one.wait(since=AT, because=["Every slot is taken."])
+        assert (one.displaced, one.reasons) == (True, ["Every slot is taken."])
 
-
-def waiting(stage: Stage, *, displaced: bool = False, urgency: str = "routine", minutes: int = 0) -> UUID:
-    """A request put on the list as if it had come there minutes ago or hence."""
-    request_id = stage.submitted()
-    changes = {
-        "state": State.WAITING,
-        "urgency": urgency,
-        "displaced": displaced,
-        "waiting_since": AT + timedelta(minutes=minutes),
-    }
-    with transaction():
-        db.session.execute(update(ConsultationRequest).where(ConsultationRequest.id == request_id).values(changes))
-    return request_id
-
-
-class TestWaiting:
-    def test_the_displaced_come_first_then_the_urgent_then_those_who_wait_longest(self, stage: Stage) -> None:
-        last = waiting(stage, minutes=5)
-        routine = waiting(stage, minutes=1)
-        urgent = waiting(stage, urgency="urgent", minutes=9)
-        emergency = waiting(stage, urgency="emergency", minutes=10)
-        displaced = waiting(stage, displaced=True, minutes=60)
-        displaced_urgent = waiting(stage, displaced=True, urgency="urgent", minutes=61)
-        places = requests.waiting_positions([stage.group.id])
-        assert sorted(places, key=places.__getitem__) == [
-            displaced_urgent,
-            displaced,
-            emergency,
-            urgent,
-            routine,
-            last,
-        ]
-        assert sorted(places.values()) == [1, 2, 3, 4, 5, 6]
-
-    def test_each_group_has_a_list_of_its_own(self, stage: Stage, other_group: ExpertGroup) -> None:
-        waiting(stage)
-        elsewhere = waiting(stage)
-        with transaction():
-            moved = update(ConsultationRequest).where(ConsultationRequest.id == elsewhere)
-            db.session.execute(moved.values(group_id=other_group.id))
-        places = requests.waiting_positions([stage.group.id, other_group.id])
-        assert list(places.values()) == [1, 1]
-        assert list(requests.waiting_positions([other_group.id])) == [elsewhere]
-
-    def test_who_does_not_wait_has_no_place(self, stage: Stage) -> None:
-        stage.accepted()
-        assert requests.waiting_positions([stage.group.id]) == {}
-
-    def test_two_who_come_at_the_same_instant_have_different_places_in_their_order(self, stage: Stage) -> None:
-        first = requests.next_waiting_since(stage.group.id, now=AT)
-        waiting(stage)
-        second = requests.next_waiting_since(stage.group.id, now=AT)
-        assert (first, second) == (AT, AT + timedelta(microseconds=1))
-        assert requests.next_waiting_since(stage.group.id, now=AT + timedelta(seconds=1)) == AT + timedelta(seconds=1)
-
-    def test_a_clock_that_goes_back_gives_nobody_a_better_place(self, stage: Stage) -> None:
-        waiting(stage, minutes=30)
-        assert requests.next_waiting_since(stage.group.id, now=AT) > AT + timedelta(minutes=30)
+    def test_who_was_not_reached_comes_before_those_who_waited(self) -> None:
+        one = request("discussed")
+        one.not_reached(since=AT, because="The session did not come to it.")
+        assert (one.state, one.displaced, one.reasons) == ("waiting", True, ["The session did not come to it."])
 
 
 SCOPES: dict[str, Callable[[Stage], Principal]] = {

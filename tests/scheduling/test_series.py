@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from conference_orchestrator.flows import arranging, rounds
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Invalid, NotFound
 from conference_orchestrator.kernel.times import wall
-from conference_orchestrator.kernel.transaction import transaction
 from conference_orchestrator.scheduling import series, sessions
 from conference_orchestrator.scheduling.series import Series
 from conference_orchestrator.scheduling.sessions import Session, Slot
@@ -22,7 +23,7 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
 def check(**changes: Any) -> None:
-    Series(**{"ends_on": None, **ROUND, **changes}).check(now=NOW)
+    Series(**{**arranging.UNLESS_SAID, **ROUND, **changes}).check(now=NOW)
 
 
 class TestWhatMayBe:
@@ -42,6 +43,13 @@ class TestWhatMayBe:
             ({"slots": 0}, "slots"),
             ({"slots": -2, "slot_minutes": -20}, "slots"),
             ({"slots": 51, "slot_minutes": 1}, "slots"),
+            ({"slots": 2, "slot_minutes": 690, "break_minutes": 60}, "slot_minutes"),
+            ({"slots": 3, "slot_minutes": 0, "break_minutes": 10}, "slot_minutes"),
+            ({"break_minutes": 61}, "break_minutes"),
+            ({"break_minutes": -1}, "break_minutes"),
+            ({"host_margin_minutes": 61}, "host_margin_minutes"),
+            ({"holiday_countries": ["DE", "XX"], "holiday_action": "skip"}, "holidays.countries"),
+            ({"holiday_countries": ["DEU"], "holiday_action": "flag"}, "holidays.countries"),
             ({"starts_on": date(2028, 6, 1)}, "starts_on"),
             ({"starts_on": date.max}, "starts_on"),
             ({"ends_on": date(2026, 8, 31)}, "ends_on"),
@@ -61,6 +69,8 @@ class TestWhatMayBe:
             {},
             {"slots": 1, "slot_minutes": 10},
             {"slots": 1, "slot_minutes": 23 * 60 + 59},
+            {"slots": 2, "slot_minutes": 5, "break_minutes": 60, "host_margin_minutes": 60},
+            {"holiday_countries": ["DE", "PT", "AQ"], "holiday_action": "skip"},
             {"ends_on": date(2026, 11, 24)},
             {"starts_on": date(2027, 11, 2)},
             {"starts_on": date(2016, 5, 3), "ends_on": date(2027, 12, 31)},
@@ -99,6 +109,16 @@ class TestSessions:
         m = timedelta(minutes=1)
         assert slots == [(1, 0 * m, 20 * m), (2, 20 * m, 40 * m)]
         assert session.ends_at - session.starts_at == 40 * m
+
+    def test_a_break_lies_between_the_slots_and_not_after_the_last(self, stage: Stage) -> None:
+        stage.meet(slots=3, break_minutes=10)
+        session = stage.first()
+        minutes = [
+            ((slot.starts_at - TUESDAY) // timedelta(minutes=1), (slot.ends_at - TUESDAY) // timedelta(minutes=1))
+            for slot in stage.slots(session.id)
+        ]
+        assert minutes == [(0, 20), (30, 50), (60, 80)]
+        assert session.ends_at - session.starts_at == timedelta(minutes=80)
 
     def test_the_session_stays_at_eleven_across_both_clock_changes(self, stage: Stage) -> None:
         stage.house.clock.at = datetime(2026, 10, 19, 9, 0, tzinfo=UTC)
@@ -183,15 +203,27 @@ class TestExtendingAtOnce:
         assert round_of_tuesdays.house.at_once(2, lambda _: arranging.extend()) == [None, None]  # type: ignore[func-returns-value]
         assert (round_of_tuesdays.house.count(Session), round_of_tuesdays.house.count(Slot)) == (36, 72)
 
-    def test_of_two_that_make_the_same_sessions_one_is_told_that_they_are_new(self, stage: Stage) -> None:
+    def test_without_the_locks_they_collide_and_the_database_keeps_one_session_a_day(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """All four have seen what lacks before the first one writes."""
         series_id = stage.meet()
         stage.house.clock.move_on(10 * WEEK)
+        make, all_there = sessions.make, threading.Barrier(4, timeout=30)
 
-        def extend_without_the_lock(_: int) -> int:
-            with transaction() as tx:
-                return sessions.extend(series.get(series_id), now=tx.now)
+        def make_together(*given: Any, **named: Any) -> int:
+            all_there.wait()
+            return make(*given, **named)
 
-        assert sorted(stage.house.at_once(4, extend_without_the_lock)) == [0, 0, 0, 10]
+        def extend_without_the_locks(_: int) -> int:
+            made = sessions.extend(series.get(series_id), now=stage.house.clock.at)
+            db.session.commit()
+            return made
+
+        monkeypatch.setattr(sessions, "make", make_together)
+        outcomes = stage.house.at_once(4, extend_without_the_locks)
+        assert outcomes.count(10) == 1
+        assert sum(isinstance(one, DBAPIError) for one in outcomes) == 3
         assert (stage.house.count(Session), stage.house.count(Slot)) == (36, 72)
 
 

@@ -48,11 +48,24 @@ MATRIX = [
     ("GET", "/expert-groups/{group}/series", 401, 200, 200, 200, 200, 200),
     ("GET", "/series/{series}", 401, 200, 200, 200, 200, 200),
     ("POST", "/expert-groups/{group}/series", 401, 403, 422, 403, 422, 403),
+    ("PATCH", "/series/{series}", 401, 403, 422, 403, 422, 403),
     ("DELETE", "/series/{series}", 401, 403, 412, 403, 412, 403),
+    ("GET", "/series/{series}/exceptions", 401, 200, 200, 200, 200, 200),
+    ("POST", "/series/{series}/exceptions", 401, 403, 422, 403, 422, 403),
+    ("DELETE", "/series/{series}/exceptions/{session}", 401, 403, 404, 403, 404, 403),
     ("GET", "/sessions", 401, 200, 200, 200, 200, 200),
     ("GET", "/sessions/{session}", 401, 200, 200, 200, 200, 200),
     ("POST", "/sessions/{session}/move", 401, 403, 422, 403, 422, 403),
     ("POST", "/sessions/{session}/cancellation", 401, 403, 422, 403, 422, 403),
+    # who is expected at a session, substitutes, a session that is held although it is at risk
+    ("GET", "/sessions/{session}/roster", 401, 200, 200, 200, 200, 200),
+    ("POST", "/sessions/{session}/roster", 401, 403, 422, 403, 422, 403),
+    ("DELETE", "/sessions/{session}/roster/{colleague}", 401, 403, 404, 403, 404, 403),
+    ("POST", "/sessions/{session}/keeping", 401, 403, 422, 403, 422, 403),
+    # absences: a clinician the own, a coordinator those of the own group's members, the helpdesk all
+    ("GET", "/absences", 401, 200, 200, 403, 200, 403),
+    ("POST", "/absences", 401, 422, 422, 403, 422, 403),
+    ("DELETE", "/absences/{session}", 401, 404, 404, 403, 404, 403),
     # consultation request: create, withdraw; read its text
     ("GET", "/consultation-requests", 401, 200, 200, 200, 200, 403),
     ("GET", "/consultation-requests/{request}", 401, 200, 200, 200, 200, 403),
@@ -67,6 +80,10 @@ MATRIX = [
     ("POST", "/replans", 401, 403, 422, 403, 422, 403),
     ("GET", "/replans/{replan}", 401, 403, 200, 403, 200, 403),
     ("POST", "/replans/{replan}/application", 401, 403, 422, 403, 422, 403),
+    # offer: accept, refuse; there is none with that id
+    ("GET", "/offers/{session}", 401, 404, 404, 404, 404, 403),
+    ("POST", "/offers/{session}/acceptance", 401, 422, 422, 422, 422, 403),
+    ("POST", "/offers/{session}/refusal", 401, 422, 422, 422, 422, 403),
     # webinar request / approve
     ("GET", "/webinar-requests", 401, 403, 403, 200, 200, 200),
     ("GET", "/webinar-requests/{webinar}", 401, 403, 403, 200, 200, 200),

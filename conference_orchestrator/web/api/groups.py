@@ -5,9 +5,11 @@ from __future__ import annotations
 from uuid import UUID
 
 from marshmallow import Schema, fields
+from marshmallow.validate import Length
 
 from conference_orchestrator.flows import access, directory
 from conference_orchestrator.flows.access import Known
+from conference_orchestrator.flows.entries import MOST_HOURS, MOST_OFFER_HOURS, MOST_OPTIONS
 from conference_orchestrator.network import expert_groups
 from conference_orchestrator.network.expert_groups import ExpertGroup, Intake, ItemKind, MemberRole, Membership
 from conference_orchestrator.web.fields import (
@@ -18,6 +20,7 @@ from conference_orchestrator.web.fields import (
     Flag,
     Item,
     ItemCode,
+    Language,
     Number,
     OneLine,
     Reference,
@@ -42,30 +45,33 @@ groups_api = Resource("expert-groups", "Standing groups of experts who meet in r
 
 
 class QuorumEntry(Form):
-    """How many experts, and which disciplines, must confirm."""
+    """How many experts, and which disciplines, must confirm; whether substitutes are asked when that is in doubt."""
 
     minimum = Count(0, 100)
     disciplines = fields.List(Item())
+    invite_substitutes = Flag()
 
 
 class ChecklistEntry(Form):
-    """One thing that a request to the group must say."""
+    """One thing that a request to the group must say; `options` are what a choice is made from."""
 
     code = ItemCode(required=True)
     label = OneLine(300, required=True)
     kind = Choice(ItemKind, required=True)
     required = Flag()
+    options = fields.List(OneLine(), validate=Length(max=MOST_OPTIONS))
+    labels = fields.Dict(keys=Language(), values=OneLine(300), metadata={"description": "In further languages."})
 
 
 class RulesEntry(Form):
     """The group's own rules; what is missing or null is off."""
 
-    lead_hours = Number(allow_none=True)
-    cut_off_hours = Number(allow_none=True)
-    open_requests_per_requester = Number(allow_none=True)
-    hospital_share = Number(allow_none=True)
-    reserve_slots = Number(allow_none=True)
-    offer_hours = Number(allow_none=True)
+    lead_hours = Number(allow_none=True, metadata={"minimum": 0, "maximum": MOST_HOURS})
+    cut_off_hours = Number(allow_none=True, metadata={"minimum": 0, "maximum": MOST_HOURS})
+    open_requests_per_requester = Count(1, allow_none=True)
+    hospital_share = Number(allow_none=True, metadata={"exclusiveMinimum": 0, "maximum": 1})
+    reserve_slots = Count(0, 49, allow_none=True)
+    offer_hours = Number(allow_none=True, metadata={"exclusiveMinimum": 0, "maximum": MOST_OFFER_HOURS})
 
 
 class GroupEntry(Form):
@@ -83,10 +89,11 @@ class GroupEntry(Form):
 
 
 class QuorumSchema(Schema):
-    """How many experts, and which disciplines, must confirm."""
+    """How many experts, and which disciplines, must confirm; whether substitutes are asked when that is in doubt."""
 
     minimum = fields.Integer(attribute="quorum_minimum")
     disciplines = fields.List(fields.String(), attribute="quorum_disciplines")
+    invite_substitutes = fields.Boolean(attribute="quorum_substitutes")
 
 
 class ChecklistItemSchema(Schema):
@@ -96,6 +103,8 @@ class ChecklistItemSchema(Schema):
     label = fields.String()
     kind = fields.String()
     required = fields.Boolean()
+    options = fields.List(fields.String())
+    labels = fields.Dict(keys=fields.String(), values=fields.String())
 
 
 class GroupSchema(Schema):

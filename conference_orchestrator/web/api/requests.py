@@ -63,7 +63,7 @@ class CaseReference(fields.String):
 
 
 class ItemValue(fields.Raw):
-    """What a check-list item is answered with: a flag, a text, a date or a count."""
+    """What a check-list item is answered with: a flag, a text, a date, a count, an option or a file reference."""
 
     def _deserialize(self, value: Any, *_where: Any, **_more: Any) -> Any:
         if isinstance(value, str) and value:
@@ -80,7 +80,7 @@ class ImagingEntry(Form):
 
     modality = OneLine(40, required=True)
     acquired_on = Day(required=True)
-    image_count = Count(0, required=True)
+    image_count = Count(1, required=True)
 
     @post_load
     def _storable(self, values: dict[str, Any], **_more: Any) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from uuid import UUID
 from flask import Response, jsonify
 from marshmallow import Schema, fields
 
-from conference_orchestrator.flows import access, rounds
+from conference_orchestrator.flows import access, expecting, rounds
+from conference_orchestrator.flows.expecting import Risk
 from conference_orchestrator.flows.rounds import SessionView, Touched
 from conference_orchestrator.kernel.times import local
 from conference_orchestrator.scheduling.sessions import Slot
@@ -47,6 +48,7 @@ class QuorumForecastSchema(Schema):
     needed = fields.Integer()
     accepted = fields.Integer()
     declined = fields.Integer()
+    absent = fields.Integer()
     missing_disciplines = fields.List(fields.String())
 
 
@@ -66,6 +68,7 @@ class SessionSchema(Schema):
     holidays = fields.List(fields.String(), metadata={"description": "Public holidays that fall on its date."})
     conference = fields.UUID(allow_none=True)
     quorum = fields.Nested(QuorumForecastSchema)
+    risk = fields.String(allow_none=True, metadata={"enum": [*(str(risk) for risk in Risk), None]})
 
 
 class TouchedSchema(Schema):
@@ -175,6 +178,7 @@ def _shown(view: SessionView, visible: set[UUID]) -> dict[str, Any]:
         "holidays": session.holidays,
         "conference": session.conference.id if session.conference else None,
         "quorum": view.quorum,
+        "risk": expecting.risk(session, view.quorum),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from conference_orchestrator.web.pages import home, invitations, registration, security  # noqa: F401  - their routes
+from conference_orchestrator.web.pages import home, invitations, offers, registration, security  # noqa: F401  - their routes
 from conference_orchestrator.web.pages.blueprint import pages
 
 

@@ -1,0 +1,117 @@
+"""The benchmarks say what they measured, and measure only work that was done right. No test is about a time."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from benchmarks import p2_last_slot, p3_year_of_rounds
+from benchmarks.gate import Answer, Round
+from benchmarks.report import Goal, Measured, WrongOutcome, as_json, table
+from conference_orchestrator.kernel.database import Model, db
+from conference_orchestrator.scheduling.sessions import Session, Slot
+
+CROWD = 8
+LAST_SLOT = Measured(
+    row="P2",
+    work="last slot",
+    unit="requests/s",
+    ours=[60, 80, 100],
+    limit=[100, 100, 400],
+    goal=Goal(ratio_at_least=0.6),
+)
+ROUNDS = Measured(row="P3", work="rounds", unit="ms", ours=[9.04, 8, 8.5], limit=[4, 4, 4], goal=Goal(ours_at_most=8))
+
+
+def test_the_table_shows_medians_the_ratio_of_the_pairs_and_the_goal():
+    assert table([LAST_SLOT, ROUNDS]).splitlines() == [
+        "| row | work      | ours          | limit          | ours / limit | goal          | reached |",
+        "| --- | --------- | ------------- | -------------- | ------------ | ------------- | ------- |",
+        "| P2  | last slot | 80 requests/s | 100 requests/s | 0.60         | ratio >= 0.60 | yes     |",
+        "| P3  | rounds    | 8.5 ms        | 4 ms           | 2.12         | ours <= 8 ms  | no      |",
+    ]
+
+
+def test_the_json_holds_the_figure_of_every_round():
+    at = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    assert json.loads(json.dumps(as_json([ROUNDS], at=at))) == {
+        "measured_at": "2026-11-23T09:00:00+00:00",
+        "rows": [
+            {
+                "row": "P3",
+                "work": "rounds",
+                "unit": "ms",
+                "ours": {"median": 8.5, "rounds": [9.04, 8, 8.5]},
+                "limit": {"median": 4, "rounds": [4, 4, 4]},
+                "ratio": 2.125,
+                "goal": "ours <= 8 ms",
+                "reached": False,
+            }
+        ],
+    }
+
+
+def test_one_of_a_crowd_gets_the_last_slot_and_the_bare_application_answers_as_many(postgres_server):
+    with p2_last_slot.stage(postgres_server, groups=1, crowd=CROWD, processes=2) as on:
+        asked, bare = on.ask_ours(on.crowds[0]), on.ask_limit(on.crowds[0])
+    told = [json.loads(answer.body) for answer in asked.answers]
+    assert Counter(request["state"] for request in told) == {"allocated": 1, "waiting": CROWD - 1}
+    assert [request["id"] for request in told] == list(on.crowds[0]), "each caller got its own answer"
+    assert [answer.status for answer in bare.answers] == [200] * CROWD
+    assert len({answer.body for answer in bare.answers}) == CROWD, "each inserted a row of its own"
+
+
+def told(*requests: tuple[str, int | None]) -> Round:
+    bodies = [json.dumps({"state": state, "waiting_position": place}).encode() for state, place in requests]
+    return Round(1.0, [Answer(200, body) for body in bodies])
+
+
+def test_a_slot_with_one_holder_counts():
+    p2_last_slot.must_have_one_holder(told(("waiting", 2), ("allocated", None), ("waiting", 1)))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        told(("allocated", None), ("allocated", None), ("waiting", 1)),
+        told(("waiting", 1), ("waiting", 2)),
+        told(("allocated", None), ("waiting", 1), ("waiting", 1)),
+        Round(1.0, [*told(("allocated", None)).answers, Answer(409, b"{}")]),
+    ],
+    ids=["two holders", "no holder", "one place twice", "one refused"],
+)
+def test_a_slot_with_another_outcome_has_no_figure(wrong):
+    with pytest.raises(WrongOutcome):
+        p2_last_slot.must_have_one_holder(wrong)
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def application(request, postgres_server) -> Iterator[Flask]:
+    with p3_year_of_rounds.application(request.param, postgres_server) as app:
+        yield app
+
+
+def count(model: type[Model]) -> int:
+    with db.engine.connect() as connection:
+        return connection.scalar(select(func.count()).select_from(model))
+
+
+def test_a_year_of_rounds_has_52_sessions_of_two_slots_and_the_limit_inserts_as_many(application):
+    defined = p3_year_of_rounds.define_round(application, next(p3_year_of_rounds.new_groups(1)))
+    assert (count(Session), count(Slot)) == (52, 104)
+    p3_year_of_rounds.insert_anew(db.engine, p3_year_of_rounds.written(db.engine, defined))
+    assert (count(Session), count(Slot)) == (104, 208)
+
+
+def test_a_round_with_fewer_sessions_has_no_figure(application, monkeypatch):
+    shorter = p3_year_of_rounds.round_from(datetime.now(UTC).date()) | {"rule": "FREQ=WEEKLY;BYDAY=TU"}
+    monkeypatch.setattr(p3_year_of_rounds, "round_from", lambda _today: shorter)
+    defined = p3_year_of_rounds.define_round(application, next(p3_year_of_rounds.new_groups(1)))
+    with pytest.raises(WrongOutcome, match="not 26"):
+        p3_year_of_rounds.written(db.engine, defined)

@@ -1,0 +1,36 @@
+"""Whatever happens in whatever order: no slot twice, nothing lost, every calendar right."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.walks.machine import walks
+from tests.walks.world import Beginning, World
+
+PARTS = 4
+USUAL = 200
+STEPS = 20
+WALKS = int(os.environ.get("CO_TEST_WALKS", USUAL))
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_everything_is_as_it_must_be_whatever_happens(world: World, begun: Beginning, part: int) -> None:
+    # The usual walks are the same in every run. More of them are new ones each time.
+    chosen = part if WALKS == USUAL else random.randrange(2**32)
+    print(f"seed {chosen}")
+    run_state_machine_as_test(
+        seed(chosen)(walks(world, begun)),
+        settings=settings(
+            max_examples=WALKS // PARTS,
+            stateful_step_count=STEPS,
+            deadline=None,  # a walk takes as long as it takes, on a machine that does other things too
+            database=None,
+            phases=[Phase.generate],  # a shorter walk is not worth minutes
+            suppress_health_check=list(HealthCheck),  # a step is a flow on a database: slow to hypothesis
+        ),
+    )
