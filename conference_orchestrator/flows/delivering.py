@@ -17,6 +17,7 @@ from conference_orchestrator.kernel import links, ports
 from conference_orchestrator.kernel.errors import RuleBroken
 from conference_orchestrator.kernel.outbox import Rank, Task
 from conference_orchestrator.kernel.principal import Principal
+from conference_orchestrator.kernel.times import rfc3339
 from conference_orchestrator.kernel.transaction import Transaction, steps, transaction
 from conference_orchestrator.ledger import messages
 from conference_orchestrator.ledger.messages import Draft, Message, Recipient, State
@@ -135,8 +136,11 @@ def _send(connection: Connection, sender: MailSender, row: Row[Any], *, worker: 
     _, from_address = parseaddr(ports.settings().mail_from)
     more: dict[str, Any] = {}
     try:
-        answer = sender.send(from_address, row.address, mail(row))
-        state, more = State.SENT, {"sent_at": ports.clock().now()}
+        if (outdated_at := facts_of(row).outdated_at) is not None and outdated_at <= ports.clock().now():
+            state, answer = State.SUPPRESSED, f"not sent: outdated since {rfc3339(outdated_at)}"
+        else:
+            answer = sender.send(from_address, row.address, mail(row))
+            state, more = State.SENT, {"sent_at": ports.clock().now()}
     except Refused as error:
         state, answer = State.FAILED, str(error)
     except Deferred as error:
@@ -157,13 +161,9 @@ def _send(connection: Connection, sender: MailSender, row: Row[Any], *, worker: 
 def mail(row: Row[Any] | Message) -> bytes:
     """The whole mail of a message. Composed anew it is the same mail: same Message-ID, same calendar object."""
     settings = ports.settings()
-    data = dict(row.facts)
-    if row.kind in LINKS and row.link_subject is not None:
-        purpose, path, fact = LINKS[row.kind]
-        data[fact] = links.url(path + links.token(purpose, row.link_subject))
     reader = Reader(name=row.name, address=row.address, language=row.language, time_zone=row.time_zone)
     return mime.build(
-        composing.compose(kinds.facts_from_json(row.kind, data), reader),
+        composing.compose(facts_of(row), reader),
         sender=settings.mail_from,
         reply_to=settings.reply_to,
         reader=reader,
@@ -171,6 +171,15 @@ def mail(row: Row[Any] | Message) -> bytes:
         references=row.references,
         date=row.created_at,
     )
+
+
+def facts_of(row: Row[Any] | Message) -> kinds.Facts:
+    """What the message tells, with the personal link made now."""
+    data = dict(row.facts)
+    if row.kind in LINKS and row.link_subject is not None:
+        purpose, path, fact = LINKS[row.kind]
+        data[fact] = links.url(path + links.token(purpose, row.link_subject))
+    return kinds.facts_from_json(row.kind, data)
 
 
 def message_id(row_id: UUID) -> str:

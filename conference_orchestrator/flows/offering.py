@@ -41,6 +41,8 @@ from conference_orchestrator.scheduling.sessions import Session, Slot
 
 log = structlog.get_logger()
 
+# More than all slots of a horizon; what is left waits for the next wake-up.
+MOST_STEPS = 1000
 ENDED = {
     Offer.ACCEPTED: "The offer was accepted at {at}",
     Offer.REFUSED: "The offer was refused at {at}",
@@ -65,8 +67,10 @@ def offer_slots(group_id: UUID) -> None:
     Each offer commits by itself, so locks are held briefly, in the one order, and who comes later sees what is held.
     """
     passed: set[UUID] = set()
-    while _offer_next(group_id, passed):
-        pass
+    for _ in range(MOST_STEPS):
+        if not _offer_next(group_id, passed):
+            return
+    log.warning("more is to be offered than one run takes", group=str(group_id))
 
 
 def view(offer_id: UUID, *, by: Principal) -> OfferView:

@@ -152,9 +152,14 @@ def move_session(tx: Transaction, moving: Session, group: ExpertGroup, starts_at
 def rearranged(tx: Transaction, changed: Session, group: ExpertGroup) -> Touched:
     """The times of the session or of its slots changed: the meeting follows, and people are told the new hour.
 
-    Who was offered a slot of it was told an hour that does not hold any more: the offer ends, and is made anew.
+    Who was offered a slot of it was told an hour that does not hold any more: the offer ends, the requester is told,
+    and it may be made anew.
     """
     offered = waiting.take_back_offers(tx, changed.id, group, because=OFFER_MOVED)
+    if offered:
+        db.session.flush()
+        cause = f"session:{changed.id}:moved:{changed.version}"
+        waiting.tell_waiting(tx, offered, group, positions=waiting_list.positions(group.id), cause=cause)
     touched = _touched(changed, also_told=[request.requester_id for request in offered])
     conference = conferences.of_session(changed.id, lock=True)
     if conference is not None and conference.is_wanted:

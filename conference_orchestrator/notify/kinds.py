@@ -28,6 +28,11 @@ class Facts:
 
     kind: ClassVar[str]
 
+    @property
+    def outdated_at(self) -> datetime | None:
+        """The instant from which on telling it would only confuse; None: it is worth telling at any time."""
+        return None
+
 
 @dataclass(frozen=True, kw_only=True)
 class PrivacyStatement:
@@ -157,6 +162,11 @@ class SlotOffer(Facts):
     held_until: datetime
     answer_url: str | None = None
 
+    @property
+    def outdated_at(self) -> datetime:
+        """Nobody can take the slot any more."""
+        return self.held_until
+
 
 @dataclass(frozen=True, kw_only=True)
 class EventFacts(Facts):
@@ -187,6 +197,11 @@ class EventFacts(Facts):
     previous_starts_at: datetime | None = None
     reason: str | None = None
     attendee_status: Answer = "NEEDS-ACTION"
+
+    @property
+    def outdated_at(self) -> datetime:
+        """The event is over."""
+        return self.ends_at
 
     def __post_init__(self) -> None:
         if (self.group_name is None) == (self.topic is None):

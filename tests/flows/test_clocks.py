@@ -34,6 +34,7 @@ OF_ONE_SESSION = {
     (DESK, "A registration is overdue"): 1,
     ("inês", "slot-offer"): 1,
     ("jörg", "slot-offer"): 1,
+    ("rui", "invitation-cancel"): 1,  # it is rui who gave the slot back
 }
 
 

@@ -65,8 +65,9 @@ def test_an_offer_that_ran_out_meanwhile_ends_once(down: Service) -> None:
     offered, _ = down.waiting
     held = down.stage.request(offered).offered
     assert held is not None
+    offer_id = held.id
     told_afterwards(down)
-    ended = offering.view(held.id, by=down.stage.coordinator)
+    ended = offering.view(offer_id, by=down.stage.coordinator)
     assert (ended.state, ended.offer.released_at) == ("expired", ENDS)
     request = down.stage.request(offered)
     assert (request.request.state, request.position) == ("waiting", 1)
@@ -120,7 +121,8 @@ def test_people_are_warned_of_the_past_once_nobody_looks_at_the_clock(
     down: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control."""
-    monkeypatch.setattr(watching.Step, "TOO_LATE", watching.Step.AT_RISK)
+    step_due = watching.step_due
+    monkeypatch.setattr(watching, "step_due", lambda *of, now, **more: step_due(*of, now=now - 20 * HOUR, **more))
     assert told_afterwards(down, names=["watch-quorum"])[DESK, watching.TITLES["at-risk"]] == 1
 
 

@@ -25,7 +25,7 @@ def withdraw_while_cancelling(full: Stage, monkeypatch: pytest.MonkeyPatch) -> l
 
     def look_and_tell(*of: Any, **named: Any) -> Any:
         found = look(*of, **named)
-        if named:  # The look of the cancellation, not that of the preview.
+        if named == {"lock": True}:  # The look at whom it displaces, not those for offers or whom it touches.
             seen.set()
         return found
 

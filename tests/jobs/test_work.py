@@ -79,7 +79,9 @@ def test_the_timers_work_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     flows = WORK["sweep-conferences"].__globals__
     for module, name in [
-        ("rounds", "extend"),
+        ("arranging", "extend"),
+        ("offering", "expire_offers"),
+        ("watching", "watch_quorum"),
         ("rounds", "close_past"),
         ("conferencing", "sweep"),
         ("delivering", "deliver_overdue"),
@@ -89,4 +91,13 @@ def test_the_timers_work_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(flows[module], name, lambda name=name: done.append(name))
     for name in EVERY:
         WORK[name]({})
-    assert sorted(done) == ["close_past", "deliver_overdue", "escalate", "extend", "prune", "sweep"]
+    assert sorted(done) == [
+        "close_past",
+        "deliver_overdue",
+        "escalate",
+        "expire_offers",
+        "extend",
+        "prune",
+        "sweep",
+        "watch_quorum",
+    ]

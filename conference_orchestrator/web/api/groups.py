@@ -69,9 +69,11 @@ class RulesEntry(Form):
     lead_hours = Number(allow_none=True, metadata={"minimum": 0, "maximum": MOST_HOURS})
     cut_off_hours = Number(allow_none=True, metadata={"minimum": 0, "maximum": MOST_HOURS})
     open_requests_per_requester = Count(1, allow_none=True)
-    hospital_share = Number(allow_none=True, metadata={"exclusiveMinimum": 0, "maximum": 1})
+    hospital_share = Number(allow_none=True, metadata={"minimum": 0, "exclusiveMinimum": True, "maximum": 1})
     reserve_slots = Count(0, 49, allow_none=True)
-    offer_hours = Number(allow_none=True, metadata={"exclusiveMinimum": 0, "maximum": MOST_OFFER_HOURS})
+    offer_hours = Number(
+        allow_none=True, metadata={"minimum": 0, "exclusiveMinimum": True, "maximum": MOST_OFFER_HOURS}
+    )
 
 
 class GroupEntry(Form):
