@@ -8,6 +8,6 @@ from tests import postgres
 
 end_in_order()
 with postgres.server() as address:
-    measured = [p2_last_slot.measure(address), *p3_year_of_rounds.measure(address)]
+    measured = [*p2_last_slot.measure(address), *p3_year_of_rounds.measure(address)]
 print(table(measured))  # noqa: T201  - it is what the program is for
 write(measured)

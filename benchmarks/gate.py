@@ -35,12 +35,13 @@ class Round:
         return len(self.answers) / self.seconds
 
 
-def post(path: str, *, port: int, token: str | None = None) -> bytes:
-    """A POST of an empty object, ready to be sent."""
-    lines = [f"POST {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Content-Type: application/json", "Content-Length: 2"]
+def post(path: str, *, port: int, token: str | None = None, body: str = "{}") -> bytes:
+    """A POST, ready to be sent."""
+    lines = [f"POST {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Content-Type: application/json"]
+    lines.append(f"Content-Length: {len(body)}")
     if token is not None:
         lines.append(f"Authorization: Bearer {token}")
-    return "\r\n".join([*lines, "", "{}"]).encode()
+    return "\r\n".join([*lines, "", body]).encode()
 
 
 def ask_at_once(port: int, requests: Sequence[bytes]) -> Round:

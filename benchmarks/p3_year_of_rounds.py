@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from datetime import time as wall_time
+from itertools import cycle
 from pathlib import Path
 from statistics import median
 from typing import Any, Self
@@ -77,10 +78,10 @@ def _measure(name: str, server_url: str, *, definitions: int, rounds: int) -> Me
     with application(name, server_url) as app:
         groups = new_groups(WARMING + definitions * rounds)
         for _ in range(WARMING):
-            defined = define_round(app, next(groups))
+            defined = define_round(app, *next(groups))
         inserts = written(db.engine, defined)
         for _ in range(rounds):
-            ours.append(median(_timed(lambda: define_round(app, next(groups))) for _ in range(definitions)))
+            ours.append(median(_timed(lambda: define_round(app, *next(groups))) for _ in range(definitions)))
             limit.append(median(insert_anew(db.engine, inserts) for _ in range(definitions)))
     work = f"define {SESSIONS} sessions x {SLOTS} slots, {name}"
     return Measured(row="P3", work=work, unit="ms", ours=ours, limit=limit, goal=GOALS[name])
@@ -99,29 +100,30 @@ def application(name: str, server_url: str) -> Iterator[Flask]:
         yield running.enter_context(database_of(url, var=folder))
 
 
-def new_groups(number: int) -> Iterator[UUID]:
-    """So many expert groups without a series."""
+def new_groups(number: int) -> Iterator[tuple[UUID, wall_time]]:
+    """So many expert groups without a series, each with an hour of its own: nothing is known from the one before."""
     directory.add_network({"code": "n", "name": "A network"}, by=HELPDESK)
     entries = [{"network": "n", "code": f"g{count}", "name": f"Group {count}"} for count in range(number)]
     made = [
         directory.add_group(entry | {"time_zone": ZONE, "intake": "pre-selection"}, by=HELPDESK) for entry in entries
     ]
-    return iter([group.id for group in made])
+    hours = cycle(wall_time(7 + step // 12, step % 12 * 5) for step in range(12 * 12))
+    return zip([group.id for group in made], hours, strict=False)
 
 
-def define_round(app: Flask, group_id: UUID) -> UUID:
+def define_round(app: Flask, group_id: UUID, at: wall_time) -> UUID:
     """Give the group its round, as one request to the API does; the id of the series."""
     with app.app_context():
-        return define_series(group_id, round_from(times.SystemClock().now().date()), by=HELPDESK).id
+        return define_series(group_id, round_from(times.SystemClock().now().date(), at), by=HELPDESK).id
 
 
-def round_from(today: date) -> dict[str, Any]:
+def round_from(today: date, at: wall_time) -> dict[str, Any]:
     """Every Tuesday and Friday from tomorrow on: 26 weeks have 52 such days, whatever today is."""
     return {
         "rule": "FREQ=WEEKLY;BYDAY=TU,FR",
         "starts_on": today + timedelta(days=1),
         "ends_on": today + timedelta(weeks=26),
-        "start_time": wall_time(11),
+        "start_time": at,
         "time_zone": ZONE,
         "slots": SLOTS,
         "slot_minutes": 20,

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from datetime import time as wall_time
 
 import pytest
 from flask import Flask
@@ -103,15 +104,15 @@ def count(model: type[Model]) -> int:
 
 
 def test_a_year_of_rounds_has_52_sessions_of_two_slots_and_the_limit_inserts_as_many(application):
-    defined = p3_year_of_rounds.define_round(application, next(p3_year_of_rounds.new_groups(1)))
+    defined = p3_year_of_rounds.define_round(application, *next(p3_year_of_rounds.new_groups(1)))
     assert (count(Session), count(Slot)) == (52, 104)
     p3_year_of_rounds.insert_anew(db.engine, p3_year_of_rounds.written(db.engine, defined))
     assert (count(Session), count(Slot)) == (104, 208)
 
 
 def test_a_round_with_fewer_sessions_has_no_figure(application, monkeypatch):
-    shorter = p3_year_of_rounds.round_from(datetime.now(UTC).date()) | {"rule": "FREQ=WEEKLY;BYDAY=TU"}
-    monkeypatch.setattr(p3_year_of_rounds, "round_from", lambda _today: shorter)
-    defined = p3_year_of_rounds.define_round(application, next(p3_year_of_rounds.new_groups(1)))
+    shorter = p3_year_of_rounds.round_from(datetime.now(UTC).date(), wall_time(11)) | {"rule": "FREQ=WEEKLY;BYDAY=TU"}
+    monkeypatch.setattr(p3_year_of_rounds, "round_from", lambda *_: shorter)
+    defined = p3_year_of_rounds.define_round(application, *next(p3_year_of_rounds.new_groups(1)))
     with pytest.raises(WrongOutcome, match="not 26"):
         p3_year_of_rounds.written(db.engine, defined)

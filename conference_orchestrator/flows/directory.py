@@ -18,6 +18,7 @@ from sqlalchemy.orm.attributes import flag_modified
 from sqlalchemy.orm.exc import StaleDataError
 
 from conference_orchestrator.flows import entries, fields
+from conference_orchestrator.flows.waiting import offer_freed
 from conference_orchestrator.kernel.database import Versioned, db
 from conference_orchestrator.kernel.errors import Conflict, Invalid, NotPermitted, Stale
 from conference_orchestrator.kernel.outbox import Task
@@ -122,7 +123,7 @@ def change_group(
     """
     if by.role == Role.COORDINATOR and changes.keys() - {"quorum", "checklist"}:
         raise NotPermitted("A coordinator may change the check list and the quorum; ask the helpdesk for the rest.")
-    with transaction():
+    with transaction() as tx:
         group = expert_groups.get(group_id, visible_to=by, lock=True)
         group.must_match(expected)
         values = fields.read(_merged(group, changes), entries.GROUP, partial=True)
@@ -130,6 +131,8 @@ def change_group(
             raise Invalid({"network": "A group stays in its network."})
         _assign_group(group, values)
         flush(_code_taken(group.code))
+        if "rules" in values:
+            offer_freed(tx, group)
     return group
 
 

@@ -12,7 +12,6 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
 
 from conference_orchestrator.flows import delivering, hosting
 from conference_orchestrator.flows.waiting import offer_freed
@@ -168,16 +167,10 @@ def _propose(group_id: UUID, *, rules: Rules, now: datetime, passed: Collection[
     line = waiting_list.with_absences(waiting_list.line(group_id), now=now)
     slot_ids = [slot.id for slot in free]
     # Whom we pass over keeps the place in line, and is offered nothing.
-    declined = _declined(slot_ids) | {(request_id, slot_id) for request_id in passed for slot_id in slot_ids}
+    declined = waiting_list.declined(slot_ids) | {
+        (request_id, slot_id) for request_id in passed for slot_id in slot_ids
+    }
     return offers.propose(line, free, rules=rules, now=now, declined=declined)
-
-
-def _declined(slot_ids: Collection[UUID]) -> set[tuple[UUID, UUID]]:
-    """Request and slot of the offers of these slots that were refused or ran out."""
-    statement = select(Allocation.request_id, Allocation.slot_id).where(
-        Allocation.slot_id.in_(slot_ids), Allocation.offer.in_([Offer.REFUSED, Offer.EXPIRED])
-    )
-    return {(request_id, slot_id) for request_id, slot_id in db.session.execute(statement)}
 
 
 def _still_fits(request: ConsultationRequest, slot: Slot, *, rules: Rules, now: datetime) -> bool:

@@ -128,9 +128,7 @@ def allocate(
     again. SlotTaken when the slot asked for is held, Invalid when it cannot be had at all.
     """
     if slot_id is not None:
-        rules = waiting_list.outline(request_id, visible_to=by).rules
-        # Who can see that the slot is held need not wait for a lock to hear it.
-        allocations.must_be_free(slot_id)
+        rules = waiting_list.outline(request_id, visible_to=by, slot_id=slot_id).rules
         _take(request_id, Choice(slot_id, NAMED), rules, by=by, expected=expected)
         return view(request_id, by=by)
     for _ in range(MOST_TRIES):
@@ -197,7 +195,7 @@ def not_reached(request_id: UUID, *, by: Principal, expected: int | None = None)
         slot = request.allocation.slot if request.allocation is not None else None
         if slot is None or slot.starts_at > tx.now:
             raise RuleBroken("The case has no slot that has begun.", state=request.state)
-        because = f"The session of {wording.moment(slot.starts_at, group.time_zone)} did not come to it."
+        because = f"The session did not reach its slot of {wording.moment(slot.starts_at, group.time_zone)}."
         allocations.release(request.id, at=tx.now)
         line = waiting_list.line(group.id)
         since = waiting_list.next_waiting_since(allocation.tally(line), now=tx.now)

@@ -71,6 +71,8 @@ class Timer:
                 "interval",
                 args=[name],
                 seconds=period.total_seconds(),
+                # At the beginning of each period: near its end a late tick would fall into the next one.
+                start_date=begin_of_period(datetime.now(UTC), period),
                 coalesce=True,
                 misfire_grace_time=None,
                 next_run_time=datetime.now(UTC),

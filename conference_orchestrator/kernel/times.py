@@ -8,6 +8,7 @@ time would keep the old offset across a clock change.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 import pytz
@@ -36,6 +37,7 @@ def is_zone(name: str) -> bool:
     return name in pytz.all_timezones_set
 
 
+@lru_cache
 def zone(name: str) -> pytz.BaseTzInfo:
     """The pytz zone. Invalid, naming `time_zone`, when there is none of that name."""
     if not is_zone(name):
@@ -48,6 +50,18 @@ def instant(wall: datetime, time_zone: str) -> datetime:
 
     In the repeated hour of autumn the first pass counts; a time in the skipped hour of spring moves forward by the gap.
     """
+    return _on_the_wall(wall, time_zone)[0]
+
+
+def is_skipped(wall: datetime, time_zone: str) -> bool:
+    """Whether no clock in `time_zone` ever shows `wall` (naive), because spring skips that hour."""
+    return _on_the_wall(wall, time_zone)[1]
+
+
+# A round is checked and then planned: each of its starts is asked for more than once.
+@lru_cache(maxsize=1024)
+def _on_the_wall(wall: datetime, time_zone: str) -> tuple[datetime, bool]:
+    """The instant, and whether it stands for a time that is skipped."""
     if wall.tzinfo is not None:
         raise TypeError("a wall time is naive")
     place = zone(time_zone)
@@ -58,19 +72,8 @@ def instant(wall: datetime, time_zone: str) -> datetime:
         local = min(place.localize(wall, is_dst=True), place.localize(wall, is_dst=False))
     except pytz.NonExistentTimeError:
         # Read with the offset before the gap, the instant shows on the wall as the same time moved on by the gap.
-        local = place.localize(wall, is_dst=False)
-    return local.astimezone(UTC)
-
-
-def is_skipped(wall: datetime, time_zone: str) -> bool:
-    """Whether no clock in `time_zone` ever shows `wall` (naive), because spring skips that hour."""
-    try:
-        zone(time_zone).localize(wall, is_dst=None)
-    except pytz.NonExistentTimeError:
-        return True
-    except pytz.AmbiguousTimeError:
-        return False
-    return False
+        return place.localize(wall, is_dst=False).astimezone(UTC), True
+    return local.astimezone(UTC), False
 
 
 def local(at: datetime, time_zone: str) -> datetime:

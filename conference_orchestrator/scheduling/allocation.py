@@ -7,7 +7,7 @@ wait. A slot that somebody further ahead could have is not given to who comes af
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -77,7 +77,8 @@ class FreeSlot:
 class Wish:
     """What matters of a request: how urgent it is, how long it waits, and when it may be discussed.
 
-    `away` holds the first and last days of the requester's absences; `waiting_since` is None before it stands in line.
+    `away` holds the first and last days of the requester's absences, `declined` the slots that it was offered and did
+    not take; `waiting_since` is None before it stands in line.
     """
 
     request_id: UUID
@@ -88,6 +89,7 @@ class Wish:
     earliest_on: date | None = None
     latest_on: date | None = None
     away: Sequence[tuple[date, date]] = ()
+    declined: Collection[UUID] = ()
     displaced: bool = False
     waiting_since: datetime | None = None
 
@@ -152,6 +154,8 @@ def first_obstacle(wish: Wish, slot: FreeSlot, *, rules: Rules, now: datetime) -
         return f"The request may not be discussed before {wording.full(wish.earliest_on)}."
     if wish.latest_on is not None and on > wish.latest_on:
         return f"The request may not be discussed after {wording.full(wish.latest_on)}."
+    if slot.id in wish.declined:
+        return "It was offered before and not taken."
     if any(first <= on <= last for first, last in wish.away):
         return "The requester is away on that day."
     return None if wish.urgency == EMERGENCY else _barred_by_rules(wish, slot, rules=rules, now=now)

@@ -102,13 +102,6 @@ def take(
     return taken
 
 
-def must_be_free(slot_id: UUID) -> None:
-    """SlotTaken if a look shows that the slot is held; without one `take` still decides."""
-    held = select(Allocation.id).where(Allocation.slot_id == slot_id, Allocation.released_at.is_(None))
-    if db.session.scalar(held) is not None:
-        raise SlotTaken(HELD)
-
-
 def release(request_id: UUID, *, at: datetime) -> None:
     """End what the request holds, a slot or an offer of one."""
     held = update(Allocation).where(Allocation.request_id == request_id, Allocation.released_at.is_(None))

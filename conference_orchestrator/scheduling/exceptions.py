@@ -15,7 +15,6 @@ from conference_orchestrator.kernel.database import Identified, Model, db, one_o
 from conference_orchestrator.kernel.errors import Invalid, NotFound
 from conference_orchestrator.scheduling import wording
 from conference_orchestrator.scheduling.planning import Exceptions, Plan
-from conference_orchestrator.scheduling.recurrence import Occurrence
 from conference_orchestrator.scheduling.series import FARTHEST, Series
 
 
@@ -66,7 +65,7 @@ class SeriesException(Identified, Model):
                 raise Invalid({"on": "The round meets on this date anyway."})
             starts_at = self.starts_at or of.start_on(self.occurrence_on)
             if self.starts_at is None:
-                of.must_exist_on_the_wall(Occurrence(self.occurrence_on, starts_at), field="starts_at")
+                of.must_exist_on_the_wall(self.occurrence_on, field="starts_at")
             self._check_start(starts_at, now=now, field="starts_at" if self.starts_at else "on")
             if times.wall(starts_at, of.time_zone).date() != self.occurrence_on:
                 raise Invalid({"starts_at": f"An extra session begins on its date, as clocks in {of.time_zone} show."})

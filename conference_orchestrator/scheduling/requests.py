@@ -145,8 +145,12 @@ class ConsultationRequest(Versioned, Model):
         self._decide(State.ACCEPTED, None, by=by, at=at)
 
     def send_back(self, reason: str | None, *, by: Principal, at: datetime) -> None:
-        """Ask the requester for more; a change submits it again."""
-        self.must_be(State.SUBMITTED, to="returned")
+        """Ask the requester for more; a change submits it again.
+
+        Also what was accepted and has no slot yet: the group's check list may have grown since.
+        """
+        self.must_be(State.SUBMITTED, State.ACCEPTED, State.WAITING, to="returned")
+        self.waiting_since, self.displaced, self.reasons = None, False, []
         self._decide(State.RETURNED, reason, by=by, at=at)
 
     def decline(self, reason: str | None, *, by: Principal, at: datetime) -> None:
@@ -162,7 +166,8 @@ class ConsultationRequest(Versioned, Model):
     def must_be_complete(self) -> None:
         """RuleBroken while something is missing: the group's check list may have grown since it was accepted."""
         if missing := self.missing_items():
-            raise RuleBroken(f"The request lacks: {', '.join(missing)}.", missing=missing)
+            said = f"The request lacks: {', '.join(missing)}. Return it to the requester to be completed."
+            raise RuleBroken(said, missing=missing)
 
     def allocated(self) -> None:
         """It has a slot."""

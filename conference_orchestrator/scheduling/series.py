@@ -138,13 +138,11 @@ class Series(Versioned, Model):
             raise Invalid({"ends_on": "The rule yields no date before this one."})
         for one in ahead:
             if one.on <= first + HORIZON:
-                self.must_exist_on_the_wall(one)
+                self.must_exist_on_the_wall(one.on)
 
-    def must_exist_on_the_wall(self, occurrence: Occurrence, *, field: str = "start_time") -> None:
+    def must_exist_on_the_wall(self, on: date, *, field: str = "start_time") -> None:
         """Invalid, naming the `field`, when the clocks of the series skip its start on that date."""
-        on = occurrence.on
-        # What is skipped was moved on by the gap: the clocks show another time at that instant.
-        if times.wall(occurrence.starts_at, self.time_zone) != datetime.combine(on, self.start_time):
+        if times.is_skipped(datetime.combine(on, self.start_time), self.time_zone):
             said = f"On {on:%d %B %Y} no clock in {self.time_zone} shows {self.start_time:%H:%M}: choose another time."
             raise Invalid({field: said})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -14,12 +14,12 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.sql import ColumnElement
 
 from conference_orchestrator.kernel.database import db
-from conference_orchestrator.kernel.errors import NotFound
+from conference_orchestrator.kernel.errors import NotFound, SlotTaken
 from conference_orchestrator.kernel.principal import Principal
 from conference_orchestrator.network.expert_groups import ExpertGroup
 from conference_orchestrator.scheduling import requests, rosters
 from conference_orchestrator.scheduling.allocation import URGENCIES, Ahead, FreeSlot, Rules, Wish
-from conference_orchestrator.scheduling.allocations import Allocation
+from conference_orchestrator.scheduling.allocations import HELD, Allocation, Offer
 from conference_orchestrator.scheduling.requests import URGENCY_ORDER, WAITING_ORDER, ConsultationRequest, State
 from conference_orchestrator.scheduling.sessions import Session, Slot
 from conference_orchestrator.scheduling.sessions import State as SessionState
@@ -39,14 +39,20 @@ class Situation:
     rules: Rules
 
 
-def outline(request_id: UUID, *, visible_to: Principal) -> Situation:
-    """The request's wish and its group's rules, no slots looked at and nothing locked. NotFound outside the scope."""
+def outline(request_id: UUID, *, visible_to: Principal, slot_id: UUID | None = None) -> Situation:
+    """The request's wish and its group's rules; of slots only the named one is looked at, and nothing is locked.
+
+    NotFound outside the scope. SlotTaken when the slot is held already: who can see that need not wait for a lock to
+    hear it; when it seems free, `allocations.take` decides.
+    """
     scope = requests.scope(visible_to)
     statement = _outline().where(*scope) if scope else _outline()
-    found = db.session.execute(statement, {"id": request_id}).mappings().one_or_none()
+    found = db.session.execute(statement, {"id": request_id, "slot": slot_id}).mappings().one_or_none()
     if found is None:
         raise NotFound("There is no such consultation request.")
     wish = dict(found)
+    if wish.pop("is_held"):
+        raise SlotTaken(HELD)
     group_id, rules = wish.pop("group_id"), Rules.of(wish.pop("rules"))
     return Situation(group_id=group_id, wish=Wish(**wish), free=(), ahead=(), rules=rules)
 
@@ -58,7 +64,7 @@ def situation(request_id: UUID, *, visible_to: Principal, now: datetime) -> Situ
     if not free:
         return found
     ahead = [other for other in line(found.group_id) if other.place < found.wish.place]
-    wish, *ahead = with_absences([found.wish, *ahead], now=now)
+    wish, *ahead = with_declined(with_absences([found.wish, *ahead], now=now), free)
     return replace(found, wish=wish, free=free, ahead=ahead)
 
 
@@ -90,6 +96,22 @@ def with_absences(wishes: Sequence[Wish], *, now: datetime) -> list[Wish]:
     yesterday = now.date() - timedelta(days=1)  # somewhere it is still yesterday
     absent = rosters.absences_of({wish.requester_id for wish in wishes}, from_on=yesterday)
     return [replace(wish, away=absent.get(wish.requester_id, ())) for wish in wishes] if absent else list(wishes)
+
+
+def with_declined(wishes: Sequence[Wish], free: Sequence[FreeSlot]) -> list[Wish]:
+    """The same wishes, each with those of the free slots that it was offered and did not take."""
+    pairs = declined([slot.id for slot in free])
+    if not pairs:
+        return list(wishes)
+    return [replace(w, declined={slot.id for slot in free if (w.request_id, slot.id) in pairs}) for w in wishes]
+
+
+def declined(slot_ids: Collection[UUID]) -> set[tuple[UUID, UUID]]:
+    """Request and slot of the offers of these slots that were refused or ran out."""
+    statement = select(Allocation.request_id, Allocation.slot_id).where(
+        Allocation.slot_id.in_(slot_ids), Allocation.offer.in_([Offer.REFUSED, Offer.EXPIRED])
+    )
+    return {(request_id, slot_id) for request_id, slot_id in db.session.execute(statement)}
 
 
 def free_slots(group_id: UUID, *, rules: Rules, now: datetime) -> list[FreeSlot]:
@@ -159,7 +181,9 @@ _WISH = (
 @cache
 def _outline() -> Select[*tuple[Any, ...]]:
     one = ConsultationRequest.id == bindparam("id")
-    return select(*_WISH, ExpertGroup.rules).join(ConsultationRequest.group).where(one)
+    held = select(Allocation.id).where(Allocation.slot_id == bindparam("slot"), Allocation.released_at.is_(None))
+    shown = (*_WISH, ExpertGroup.rules, held.exists().label("is_held"))
+    return select(*shown).join(ConsultationRequest.group).where(one)
 
 
 @cache

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from conference_orchestrator.flows import arranging, delivering, offering, watching
+from conference_orchestrator.flows import arranging, delivering, watching
 from conference_orchestrator.jobs.work import WORK
 from conference_orchestrator.kernel import times
+from conference_orchestrator.scheduling import waiting_list
 from conference_orchestrator.scheduling.series import Series
 from tests.flows.whole_timetable import DESK, HOUR, Service, begin
 from tests.scheduling.stage import Stage
@@ -92,7 +93,7 @@ def back_and_forth(made: Service, starts_at: datetime) -> Counter[tuple[str, str
     """
     before = made.told()
     made.free()
-    for hours in range(-80, 5, 4):
+    for hours in range(-80, 9, 8):
         for shift in (0, -1, 0, 1, 0):
             made.at(starts_at + (hours + shift) * HOUR)
     return made.told() - before
@@ -138,7 +139,7 @@ def test_a_slot_is_offered_again_and_again_once_nobody_remembers_who_had_it(
 ) -> None:
     """The negative control."""
     made = service(stage, *CHANGES[0])
-    monkeypatch.setattr(offering, "_declined", lambda _: set())
+    monkeypatch.setattr(waiting_list, "declined", lambda _: set())
     assert back_and_forth(made, instant_of(*CHANGES[0]))["inês", "slot-offer"] > 1
 
 

@@ -142,7 +142,7 @@ class TestGroups:
             ({"rules": {"lead_hours": True}}, "rules.lead_hours"),
             ({"rules": {"lead_hours": float("nan")}}, "rules.lead_hours"),
             ({"rules": {"be_kind": 1}}, "rules.be_kind"),
-            ({"rules": {"lead_hours": 48}}, "rules.lead_hours"),
+            ({"rules": {"lead_hours": 8761}}, "rules.lead_hours"),
             ({"checklist": [CHECKLIST[0], CHECKLIST[0]]}, "checklist.1.code"),
             ({"checklist": [{"code": "x", "label": "X", "kind": "picture"}]}, "checklist.0.kind"),
             ({"checklist": "pathology"}, "checklist"),

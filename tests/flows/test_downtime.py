@@ -13,9 +13,12 @@ from structlog.testing import capture_logs
 from conference_orchestrator.flows import offering, watching
 from conference_orchestrator.jobs.timetable import EVERY
 from conference_orchestrator.kernel.database import db
+from conference_orchestrator.ledger.messages import Message
+from conference_orchestrator.notify import kinds
 from conference_orchestrator.scheduling import allocation, offers, waiting_list
 from conference_orchestrator.scheduling.requests import ConsultationRequest
 from tests.flows.whole_timetable import DESK, HOUR, Service, begin
+from tests.scene import settle
 from tests.scheduling.stage import Stage
 
 TUESDAY = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -97,6 +100,34 @@ def test_slots_of_the_past_are_offered_once_nobody_looks_at_the_clock(
     monkeypatch.setattr(allocation, "first_obstacle", lambda *_, **__: None)
     monkeypatch.setattr(allocation, "_earliest", lambda _, free, **__: next(iter(free), None))
     assert told_afterwards(down, names=["expire-offers"])["jörg", "slot-offer"] == 1
+
+
+@pytest.fixture
+def down_before_the_mails(stage: Stage) -> Service:
+    """The same, but the service was down before the mails about the freed slot had gone out."""
+    made = begin(stage, TUESDAY, **TWO_SESSIONS)
+    made.at(TUESDAY - 80 * HOUR)
+    stage.house.clock.at = TUESDAY - 31 * HOUR
+    made.free()
+    settle(stage.house, "offer-slots", "issue-invitations", moving_the_clock=False)
+    return made
+
+
+def test_mails_that_wait_and_tell_of_the_past_are_dropped_with_a_reason(down_before_the_mails: Service) -> None:
+    assert told_afterwards(down_before_the_mails) == STILL_MEANINGFUL
+    dropped = db.session.scalars(select(Message).where(Message.state == "suppressed")).all()
+    assert sorted((mail.kind, mail.last_answer) for mail in dropped) == [
+        ("invitation-cancel", "not sent: outdated since 2026-11-24T10:40:00Z"),
+        ("slot-offer", "not sent: outdated since 2026-11-24T03:00:00Z"),
+    ]
+
+
+def test_a_mail_tells_of_the_past_once_nobody_looks_whether_it_is_outdated(
+    down_before_the_mails: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control."""
+    monkeypatch.setattr(kinds.SlotOffer, "outdated_at", None)
+    assert told_afterwards(down_before_the_mails)["inês", "slot-offer"] == 1
 
 
 def test_the_session_that_passed_is_closed_and_its_case_was_discussed(down: Service) -> None:

@@ -212,7 +212,7 @@ class TestNotReached:
         rounds.close_past()
         found = panels.not_reached(first.id, by=full.coordinator)
         assert (found.request.state, found.request.displaced, found.position) == ("waiting", True, 1)
-        assert found.reasons == ["The session of Tuesday 24 November 2026, 11.00 did not come to it."]
+        assert found.reasons == ["The session did not reach its slot of Tuesday 24 November 2026, 11.00."]
         assert found.standing == "First in line; next free slot 1 December."
         told = [mail for mail in full.mails("request-waiting") if mail["position"] == 1]
         assert [mail["reason"] for mail in told][-1] == found.reasons[0]

@@ -77,9 +77,11 @@ def database_of(url: str, *, var: Path = Path("var")) -> Iterator[Flask]:
     """The flows at work on the database, for what an operator does on the command line (see tests/test_cli.py)."""
     app = create_app(Settings(database_url=url, secret_key="k" * 32), var=var)
     with app.app_context():
-        yield app
-        db.session.remove()
-        db.engine.dispose()
+        try:
+            yield app
+        finally:
+            db.session.remove()
+            db.engine.dispose()
 
 
 class Service:
@@ -152,7 +154,7 @@ class Service:
             raise AssertionError(f"the service ended: {self.log.read_text()[-3000:]}")
         try:
             return requests.get(f"{self.url}/health/ready", timeout=5).status_code == 200
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
 

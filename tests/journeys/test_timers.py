@@ -102,7 +102,7 @@ def test_each_due_instant_is_ticked_once_though_the_leader_is_killed_again_and_a
     assert running.repeated() == []
     assert greatest_gap(ticks) <= LATEST
     done_or_open(running)
-    said = f"{number} timers: {len(ticks)} ticks of every second, {greatest_gap(ticks).seconds} s apart at most"
+    said = f"{number} timers: {len(ticks)} ticks of two names, {greatest_gap(ticks).seconds} s apart at most"
     print(said)  # noqa: T201  - what was measured is shown with -rP
 
 

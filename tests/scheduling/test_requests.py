@@ -57,7 +57,7 @@ ALLOWED = {
     },
     "returned": {"change": "submitted", "decline": "declined", "withdraw": "withdrawn"},
     "declined": {},
-    "accepted": {"compete for a slot": "accepted", "withdraw": "withdrawn"},
+    "accepted": {"compete for a slot": "accepted", "send back": "returned", "withdraw": "withdrawn"},
     "allocated": {
         "release": "accepted",
         "withdraw": "withdrawn",
@@ -67,6 +67,7 @@ ALLOWED = {
     "waiting": {
         "compete for a slot": "waiting",
         "be offered a slot": "offered",
+        "send back": "returned",
         "release": "accepted",
         "withdraw": "withdrawn",
     },

@@ -9,15 +9,13 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from conference_orchestrator.flows import panels, rounds
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Invalid, NotFound, RuleBroken, SlotTaken
 from conference_orchestrator.kernel.transaction import transaction
 from conference_orchestrator.scheduling import allocations, sessions
 from conference_orchestrator.scheduling.allocations import Allocation
 from conference_orchestrator.scheduling.sessions import Session, Slot, State
-from tests.house import HELPDESK
-from tests.scheduling.stage import TUESDAY, WEEK, Stage
+from tests.scheduling.stage import TUESDAY, Stage
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -95,30 +93,6 @@ class TestMoving:
 
 
 class TestFree:
-    @pytest.mark.usefixtures("other_group")
-    def test_the_free_slots_are_those_of_the_groups_coming_sessions_that_nobody_holds(
-        self, round_of_tuesdays: Stage
-    ) -> None:
-        stage = round_of_tuesdays
-        stage.allocated()
-        own = [s for s in stage.sessions() if s.group_id == stage.group.id]
-        rounds.cancel(own[1].id, "Congress.", by=HELPDESK)
-        free = sessions.free_slots(stage.group.id, now=stage.house.clock.at)
-        assert [slot.starts_at - TUESDAY for slot in free[:3]] == [20 * MINUTE, 2 * WEEK, 2 * WEEK + 20 * MINUTE]
-        assert len(free) == 1 + 24 * 2
-
-    def test_a_session_that_has_begun_has_no_free_slot(self, round_of_tuesdays: Stage) -> None:
-        free = sessions.free_slots(round_of_tuesdays.group.id, now=TUESDAY)
-        assert free[0].starts_at == TUESDAY + WEEK
-
-    def test_a_released_slot_is_free_again_and_its_history_stays(self, round_of_tuesdays: Stage) -> None:
-        stage = round_of_tuesdays
-        request_id = stage.allocated()
-        panels.release(request_id, by=HELPDESK)
-        assert len(sessions.free_slots(stage.group.id, now=stage.house.clock.at)) == 52
-        (kept,) = db.session.scalars(select(Allocation)).all()
-        assert (kept.request_id, kept.released_at) == (request_id, stage.house.clock.at)
-
     @pytest.mark.usefixtures("stage")
     def test_there_is_no_session_of_an_unknown_id(self) -> None:
         with pytest.raises(NotFound, match="no such session"):

@@ -10,7 +10,7 @@ from uuid import UUID
 from conference_orchestrator.flows import arranging, directory, hosting, joining, panels
 from conference_orchestrator.kernel.database import db
 from tests.house import HELPDESK
-from tests.walks.world import Beginning, World
+from tests.walks.world import A_MINUTE, Beginning, World
 
 HOSPITALS = {"porto": ("PT", "Europe/Lisbon"), "graz": ("AT", "Europe/Vienna"), "lyon": ("FR", "Europe/Paris")}
 PEOPLE = {
@@ -59,7 +59,7 @@ def begin(world: World, kept_as: Path) -> Beginning:
     """Fill the world by the flows themselves, let all tasks run, and keep a copy of its file."""
     with world.app.app_context():
         known = _people_and_groups()
-        _requests(known)
+        _requests(world, known)
     world.run_due()
     with world.app.app_context():
         db.session.remove()
@@ -122,9 +122,10 @@ def _person(name: str, hospital: str) -> UUID:
     return joining.enter(entered, by=HELPDESK).id
 
 
-def _requests(known: dict[str, UUID]) -> None:
+def _requests(world: World, known: dict[str, UUID]) -> None:
     """Six cases have the six slots of Brain Tumour, two wait for one; one of Ewing has a slot; one is undecided."""
     for number in range(8):
+        world.house.clock.move_on(A_MINUTE)
         urgency = "urgent" if number % 3 == 0 else "routine"
         asked = panels.submit(request(known, "brain", number, urgency=urgency), by=HELPDESK).request.id
         panels.triage(asked, "accept", by=HELPDESK)

@@ -25,7 +25,11 @@ def begun(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Begi
 def world(begun: Beginning, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The world at its beginning. Its ids are drawn anew from one seed, so that a walk can be repeated."""
     made = build(tmp_path / "walk.db")
-    monkeypatch.setattr(uuid, "os", SimpleNamespace(urandom=lambda size: made.ids.randbytes(size)))
+
+    def drawn(size: int) -> bytes:
+        return made.ids.randbytes(size)
+
+    monkeypatch.setattr(uuid, "os", SimpleNamespace(urandom=drawn))
     begun.restore(made)
     yield made
     close(made)

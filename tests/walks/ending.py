@@ -109,10 +109,12 @@ def in_the_ledger(said: dict[Holder, list[Said]]) -> Iterator[str]:
 
 def held_wrongly(world: World, said: dict[Holder, list[Said]]) -> Iterator[str]:
     """Who is wanted holds a REQUEST with the right hour, and nobody else holds one that is still to come."""
+    latest = {holder: [one for one in objects if one.state != "suppressed"][-1:] for holder, objects in said.items()}
     held = {
-        holder: objects[-1].window
-        for holder, objects in said.items()
-        if not objects[-1].is_cancel and objects[-1].window[1] > world.now
+        holder: one.window
+        for holder, objects in latest.items()
+        for one in objects
+        if not one.is_cancel and one.window[1] > world.now
     }
     active = set(world.all_ids("SELECT id FROM clinician WHERE state = 'active'"))
     wanted = {holder: window for holder, window in _wanted(world) if holder[1] in active}

@@ -1,48 +1,32 @@
-"""The steps of people, of time and of fate. Each picks what it acts upon by a number, from what there is by then."""
+"""The steps by which requests, offers and replans go on, and a person is erased."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from conference_orchestrator.flows import (
-    absences,
-    answering,
-    arranging,
-    directory,
-    offering,
-    panels,
-    replanning,
-    rostering,
-    rounds,
-)
+from conference_orchestrator.flows import directory, offering, panels, replanning
 from conference_orchestrator.kernel import links
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.transaction import transaction
-from conference_orchestrator.ledger.invitations import Answer
 from tests.house import HELPDESK
 from tests.walks import beginning
+from tests.walks.round_steps import RoundSteps
 from tests.walks.world import Beginning, World
 
 GROUPS = ("brain", "ewing")
-A_DAY = timedelta(days=1)
 # What becomes of a request whose group let it compete for slots, as long as nobody takes it out again.
 COMPETING = {"accepted", "allocated", "waiting", "offered", "discussed"}
-SERIES_CHANGES: tuple[dict[str, Any], ...] = (
-    {"slots": 1},
-    {"slots": 3},
-    {"slot_minutes": 30},
-    {"break_minutes": 10},
-    {"rule": "FREQ=WEEKLY;BYDAY=WE"},
-    {"rule": "FREQ=MONTHLY;BYDAY=2TU"},
-    {"ends_on": date(2027, 1, 15)},
-    {"host_margin_minutes": 30},
+OPEN_OF = (
+    "SELECT id FROM consultation_request WHERE requester_id = ?"
+    " AND state NOT IN ('declined', 'discussed', 'closed', 'withdrawn') ORDER BY created_at, id"
 )
 
 
-class Steps:
+class Steps(RoundSteps):
     """`asked` says of each request what states it may be in: what was acknowledged is never lost."""
 
     def __init__(self, world: World, start: Beginning) -> None:
@@ -54,7 +38,7 @@ class Steps:
         self.replans: list[UUID] = []
 
     def submit(self, group: str, urgency: str, *, complete: bool, window: int | None, by: int) -> UUID | None:
-        """Ask for a case; `window` weeks from now it may be discussed at the earliest, and a week later at the latest."""
+        """Ask for a case, which may be discussed from `window` weeks from now on, for a week; None: at any time."""
         self.cases += 1
         more: dict[str, Any] = {"urgency": urgency, "checklist": {"report": True} if complete else {}}
         if window is not None:
@@ -69,6 +53,35 @@ class Steps:
         direct = group == "ewing" and complete
         self.asked[made] = COMPETING if direct else {"submitted" if complete else "draft"}
         return made
+
+    def submit_and_go_on(self, group: str, number: int, chance: random.Random) -> None:
+        """Submit, often also accept, and often also book."""
+        made = self.submit(
+            group,
+            chance.choice(["routine", "urgent", "emergency"]),
+            complete=chance.random() < 0.8,
+            window=chance.choice([None, None, 0, 1, 2]),
+            by=number,
+        )
+        if made is not None and group == "brain" and chance.random() < 0.7:
+            self.accept(made)
+            if chance.random() < 0.7:
+                self.book(made)
+
+    def decide(self, number: int, decision: str) -> None:
+        if decision == "complete":
+            self.complete(number)
+        else:
+            self.triage(number, decision)
+
+    def replan(self, group: str, number: int, what: str) -> None:
+        if what != "apply":
+            self.propose(group)
+        if what != "propose":
+            self.apply(number)
+
+    def look_back(self, number: int, what: str) -> None:
+        {"not reached": self.not_reached, "outcome": self.outcome, "keep": self.keep}[what](number)
 
     def complete(self, number: int) -> None:
         self._of_request(
@@ -163,97 +176,29 @@ class Steps:
             chosen = self.replans[number % len(self.replans)]
             self.world.attempt("apply a replan", lambda: replanning.apply(chosen, by=HELPDESK))
 
-    def move(self, number: int, by: timedelta) -> None:
-        session_id, starts_at = self._session(number)
-        self.world.attempt("move", lambda: rounds.move(session_id, starts_at + by, by=HELPDESK))
-
-    def cancel(self, number: int) -> None:
-        session_id, _ = self._session(number)
-        self.world.attempt("cancel", lambda: rounds.cancel(session_id, "The room is closed.", by=HELPDESK))
-
-    def add_exception(self, group: str, number: int, kind: str) -> None:
-        on, starts_at = self._date(group, number)
-        more: dict[str, Any] = {
-            "skip": {},
-            "pause": {"until_on": on + 8 * A_DAY},
-            "move": {"starts_at": starts_at + A_DAY},
-            "extra": {},
-        }[kind]
-        entered = {"on": on + 2 * A_DAY if kind == "extra" else on, "kind": kind, **more}
-        round_id = self.known[f"{group}-round"]
-        self.world.attempt(f"exception: {kind}", lambda: arranging.add_exception(round_id, entered, by=HELPDESK))
-
-    def remove_exception(self, number: int) -> None:
-        found = self.world.rows("SELECT series_id, id FROM series_exception ORDER BY created_at, id")
-        if found:
-            round_id, which = map(UUID, found[number % len(found)])
-            act = lambda: arranging.remove_exception(round_id, which, by=HELPDESK)  # noqa: E731
-            self.world.attempt("take an exception back", act)
-
-    def change_round(self, group: str, number: int, *, days_ahead: int) -> None:
-        changes = SERIES_CHANGES[number % len(SERIES_CHANGES)]
-        changes = changes | {"from_on": self.world.now.date() + days_ahead * A_DAY}
-        round_id = self.known[f"{group}-round"]
-        self.world.attempt("change a round", lambda: arranging.change_series(round_id, changes, by=HELPDESK))
-
-    def answer(self, number: int, said: str) -> None:
-        found = self.world.all_ids("SELECT id FROM invitation WHERE method = 'REQUEST' ORDER BY sent_at, id")
-        if found:
-            chosen = found[number % len(found)]
-            act = lambda: answering.answer(links.token("answer", chosen), Answer(said))  # noqa: E731
-            self.world.attempt("answer an invitation", act)
-
-    def be_away(self, name: str, *, weeks_ahead: int) -> None:
-        first = self.world.now.date() + timedelta(weeks=weeks_ahead)
-        act = lambda: absences.add(first, first + 6 * A_DAY, clinician=self.known[name], by=HELPDESK)  # noqa: E731
-        self.world.attempt("be away", act)
-
-    def substitute(self, number: int, name: str) -> None:
-        """Put the person on the roster of a session, or take the person off again."""
-        session_id, _ = self._session(number)
-        there = "SELECT id FROM substitute WHERE session_id = ? AND clinician_id = ?"
-        person = self.known[name]
-        if self.world.rows(there, session_id.hex, person.hex):
-            self.world.attempt("take back", lambda: rostering.take_back(session_id, person, by=HELPDESK))
-        else:
-            self.world.attempt("substitute", lambda: rostering.add_substitute(session_id, person, by=HELPDESK))
-
-    def keep(self, number: int) -> None:
-        at_risk = self.world.all_ids("SELECT id FROM session WHERE at_risk_since IS NOT NULL ORDER BY starts_at, id")
-        if at_risk:
-            chosen = at_risk[number % len(at_risk)]
-            self.world.attempt("keep", lambda: rostering.keep(chosen, by=HELPDESK))
-
-    def come_or_go(self, group: str, name: str) -> None:
-        """The person becomes a member of the group, or is one no more."""
-        there = "SELECT id FROM membership WHERE group_id = ? AND clinician_id = ? AND until_on IS NULL"
-        group_id, person = self.known[group], self.known[name]
-        if self.world.rows(there, group_id.hex, person.hex):
-            self.world.attempt("go", lambda: directory.remove_member(group_id, person, by=HELPDESK))
-        else:
-            self.world.attempt("come", lambda: directory.add_member(group_id, person, role="expert", by=HELPDESK))
-
     def erase(self, name: str) -> None:
-        """What the erasure of a person does to what is looked at here: nobody of that name takes part any more.
+        """What an erasure does as far as it matters here: the person asks for nothing and takes part in nothing.
 
         What waited to be sent to the person is not sent, and the invitations are looked at again.
         """
-        person = self.known[name]
+        person, address = self.known[name], f"{name}@hospital.example"
+        if address in self.world.erased:
+            return
+        for request_id in self.world.all_ids(OPEN_OF, person.hex):
+            self._of_request(
+                "withdraw", request_id, lambda one: panels.withdraw(one, by=HELPDESK), becomes={"withdrawn"}
+            )
 
         def act() -> None:
             with transaction() as tx:
                 db.session.execute(_update("clinician", person, "id", state="erased"))
-                db.session.execute(
-                    _update("message", person, "clinician_id", state="suppressed").where(
-                        _table("message").c.state.in_(["queued", "deferred", "sending", "ambiguous"])
-                    )
-                )
+                unsent = _table("message").c.state.in_(["queued", "deferred", "sending", "ambiguous"])
+                db.session.execute(_update("message", person, "clinician_id", state="suppressed").where(unsent))
                 for group in GROUPS:
                     directory.refresh(tx, self.known[group])
 
-        address = f"{name}@hospital.example"
-        if address not in self.world.erased and self.world.attempt("erase", act):
-            self.world.erased[address] = self.world.now
+        self.world.attempt("erase", act)
+        self.world.erased[address] = self.world.now
 
     def lost(self) -> list[str]:
         """The requests that are not where they were left."""
@@ -275,23 +220,6 @@ class Steps:
         fitting = self.world.all_ids(statement, *states) if number % 10 else []
         found = fitting or self.world.all_ids("SELECT id FROM consultation_request ORDER BY created_at, id")
         return found[number % len(found)]
-
-    def _session(self, number: int) -> tuple[UUID, datetime]:
-        """One of the sessions that are nearest, mostly one that is still to come."""
-        found = self.world.rows(
-            "SELECT id, starts_at FROM session ORDER BY state != 'planned', starts_at, id LIMIT ?", 6
-        )
-        session_id, starts_at = found[number % len(found)]
-        return UUID(session_id), datetime.fromisoformat(f"{starts_at}+00:00")
-
-    def _date(self, group: str, number: int) -> tuple[date, datetime]:
-        """A date of the group's round, and the start of its session."""
-        found = self.world.rows(
-            "SELECT occurrence_on, starts_at FROM session WHERE series_id = ? ORDER BY occurrence_on LIMIT 6",
-            self.known[f"{group}-round"].hex,
-        )
-        on, starts_at = found[number % len(found)]
-        return date.fromisoformat(on), datetime.fromisoformat(f"{starts_at}+00:00")
 
 
 def _table(name: str) -> Any:

@@ -22,7 +22,14 @@ def test_a_session_has_the_fields_of_the_interface(shared):
     assert session["local_start"] == "2026-11-24T11:00:00+01:00"
     assert (session["group"], session["state"]) == (shared.ids["group"], "planned")
     assert session["conference"] == shared.ids["conference"]
-    assert session["quorum"] == {"needed": 1, "accepted": 0, "declined": 0, "missing_disciplines": ["pathology"]}
+    assert session["quorum"] == {
+        "needed": 1,
+        "accepted": 0,
+        "declined": 0,
+        "absent": 0,
+        "missing_disciplines": ["pathology"],
+    }
+    assert (session["risk"], session["holidays"]) == (None, [])
     assert [(slot["number"], slot["state"]) for slot in session["slots"]] == [(1, "taken"), (2, "free")]
 
 

@@ -13,7 +13,8 @@ from conference_orchestrator.flows.delivering import BATCH, PATIENCE, WAITS, ope
 from conference_orchestrator.kernel.errors import RuleBroken
 from conference_orchestrator.kernel.outbox import Rank
 from conference_orchestrator.kernel.transaction import transaction
-from conference_orchestrator.ledger.messages import Draft
+from conference_orchestrator.ledger.messages import Draft, Recipient
+from conference_orchestrator.notify import kinds
 from conference_orchestrator.notify.sending import Deferred, Lost, Refused
 from conference_orchestrator.notify.smtp import SmtpSender
 from tests.house import House
@@ -169,3 +170,35 @@ def test_each_mail_goes_over_smtp_to_its_one_recipient(house: House) -> None:
     received = {header(envelope.content, "Message-ID") for envelope in inbox.envelopes}
     assert received == {delivering.message_id(identifier) for identifier in ids()}
     assert {told(name).last_answer for name in "abc"} == {"250 taken for good"}
+
+
+def offer(house: House, *, lasts: timedelta) -> Draft:
+    """A slot held for so long, counted from now."""
+    now = house.clock.now()
+    facts = kinds.SlotOffer(
+        case_reference="CPMS-1",
+        group_name="Brain Tumour",
+        starts_at=now + timedelta(days=9),
+        ends_at=now + timedelta(days=9, minutes=20),
+        time_zone="Europe/Berlin",
+        held_until=now + lasts,
+    )
+    to = Recipient(address="ines@hospital.example", name="ines", language="en", time_zone="Europe/Lisbon")
+    return delivering.draft(facts, to=to, cause="offer")
+
+
+def test_a_mail_that_is_outdated_when_its_turn_comes_is_not_sent_and_says_why(house: House, post: Post) -> None:
+    tell(offer(house, lasts=timedelta(hours=24)))
+    house.clock.move_on(timedelta(hours=49))
+    delivering.deliver(ids())
+    delivering.deliver(ids())
+    assert post.sent == []
+    found = told("ines", kind="slot-offer")
+    assert (found.state, found.last_answer) == ("suppressed", "not sent: outdated since 2026-11-24T09:00:00Z")
+
+
+def test_the_same_mail_goes_while_it_is_worth_telling(house: House, post: Post) -> None:
+    tell(offer(house, lasts=timedelta(hours=24)))
+    house.clock.move_on(timedelta(hours=23))
+    delivering.deliver(ids())
+    assert post.names() == ["ines"]
