@@ -7,7 +7,7 @@ UPGRADE ?=
 PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check
 COMPILE := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate $(UPGRADE)
 
-.PHONY: demo test races bench check format lock changelog
+.PHONY: demo test races walks bench check format lock changelog
 
 demo: .venv/run.installed  ## Start the demonstration on http://127.0.0.1:8000, until Ctrl-C
 	@.venv/bin/conference-orchestrator demo
@@ -17,6 +17,9 @@ test: .venv/dev.installed  ## Run the whole test suite, PostgreSQL included
 
 races: .venv/dev.installed  ## Twenty rounds of two hundred who want the last slot, and how long they waited
 	@CO_TEST_ROUNDS=20 .venv/bin/pytest -q -rP tests/journeys/test_last_slot.py
+
+walks: .venv/dev.installed  ## Five thousand random walks through what can happen to a round
+	@CO_TEST_WALKS=5000 .venv/bin/pytest -q -n 2 tests/walks/test_walks.py
 
 bench: .venv/dev.installed  ## Measure what docs/benchmarks.md claims, and print it as ratios
 	@.venv/bin/python -m benchmarks

@@ -59,11 +59,12 @@ def test_the_json_holds_the_figure_of_every_round():
 
 
 def test_one_of_a_crowd_gets_the_last_slot_and_the_bare_application_answers_as_many(postgres_server):
-    with p2_last_slot.stage(postgres_server, groups=1, crowd=CROWD, processes=2) as on:
-        asked, bare = on.ask_ours(on.crowds[0]), on.ask_limit(on.crowds[0])
+    with p2_last_slot.stage(postgres_server, groups=2, crowd=CROWD, processes=2) as on:
+        asked, bare = on.ask_ours(on.crowds[0], by_name=False), on.ask_limit(on.crowds[0])
+        p2_last_slot.must_be_taken_once(on.ask_ours(on.crowds[1], by_name=True))
     told = [json.loads(answer.body) for answer in asked.answers]
     assert Counter(request["state"] for request in told) == {"allocated": 1, "waiting": CROWD - 1}
-    assert [request["id"] for request in told] == list(on.crowds[0]), "each caller got its own answer"
+    assert [request["id"] for request in told] == list(on.crowds[0].requests), "each caller got its own answer"
     assert [answer.status for answer in bare.answers] == [200] * CROWD
     assert len({answer.body for answer in bare.answers}) == CROWD, "each inserted a row of its own"
 
@@ -90,6 +91,24 @@ def test_a_slot_with_one_holder_counts():
 def test_a_slot_with_another_outcome_has_no_figure(wrong):
     with pytest.raises(WrongOutcome):
         p2_last_slot.must_have_one_holder(wrong)
+
+
+TAKEN = Answer(409, b'{"type": "/problems/slot-taken"}')
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [TAKEN, TAKEN],
+        [Answer(200, b"{}"), Answer(200, b"{}")],
+        [Answer(200, b"{}"), Answer(409, b'{"type": "/other"}')],
+    ],
+    ids=["no holder", "two holders", "refused for another reason"],
+)
+def test_a_named_slot_with_another_outcome_has_no_figure(wrong):
+    p2_last_slot.must_be_taken_once(Round(1.0, [Answer(200, b"{}"), TAKEN]))
+    with pytest.raises(WrongOutcome):
+        p2_last_slot.must_be_taken_once(Round(1.0, wrong))
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])

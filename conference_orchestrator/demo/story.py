@@ -191,8 +191,19 @@ def _cancel(scene: Scene) -> None:
     scene.mails("request-waiting")
     waiting = centre.get(f"/consultation-requests/{asked['id']}")
     say.line("service", f"CPMS-2026/0431 is {waiting['state']}, place {waiting['waiting_position']} on the list")
+    say.line("service", f"explains it: {waiting['standing']}")
     scene.conference(session["conference"], "cancelled")
     say.line("service", "the meeting is deleted at the sandbox")
+    _plan_anew(scene, coordinator, asked["case_reference"])
+
+
+def _plan_anew(scene: Scene, coordinator: Client, case_reference: str) -> None:
+    proposed = coordinator.post("/replans", {"group": "ewing"})
+    [move] = proposed["moves"]
+    scene.say.line("coordinator", f"lets the waiting list be planned anew: {' '.join(move['reasons'])}")
+    coordinator.post(f"/replans/{proposed['id']}/application")
+    scene.say.line("coordinator", f"agrees: {case_reference} has a slot again")
+    _invite(scene, coordinator.get(f"/sessions/{move['session']}")["conference"])
 
 
 def _hold_a_webinar(scene: Scene) -> None:

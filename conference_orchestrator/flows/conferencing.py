@@ -139,6 +139,9 @@ def _begin(conference_id: UUID) -> Step | None:
             return None
         worker = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         conference.worker, conference.lease_until = worker, tx.now + LEASE
+        if do == "update":
+            # Until the answer is known nobody can say what stands: moved back meanwhile, it is set right all the same.
+            conference.present_title = None
         if do == "create":
             conference.attempts += 1
             conference.state, conference.attempted_at, conference.looks = State.PROVISIONING, tx.now, 0

@@ -8,6 +8,8 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.orm.exc import StaleDataError
+
 from conference_orchestrator.flows import delivering, hosting, waiting
 from conference_orchestrator.flows.hosting import issue_later
 from conference_orchestrator.flows.standing import RequestView, labels, view
@@ -135,10 +137,11 @@ def allocate(
         now = ports.clock().now()
         found = waiting_list.situation(request_id, visible_to=by, now=now)
         choice = allocation.choose(found.wish, found.free, rules=found.rules, now=now, ahead=found.ahead)
-        if choice is None:
-            return _wait(request_id, found, by=by, expected=expected)
-        # Of a slot that the policy chose, what changed meanwhile is no fault of the asker.
-        with suppress(SlotTaken, Invalid):
+        # Of a slot that the policy chose, and of a request that was read before, what changed meanwhile is no fault of
+        # the asker.
+        with suppress(SlotTaken, Invalid, StaleDataError):
+            if choice is None:
+                return _wait(request_id, found, by=by, expected=expected)
             _take(request_id, choice, found.rules, by=by, expected=expected)
             return view(request_id, by=by)
     raise SlotTaken("Others were faster for every slot that was chosen; try again.")
@@ -288,17 +291,24 @@ def _take(request_id: UUID, choice: Choice, rules: Rules, *, by: Principal, expe
 
 
 def _wait(request_id: UUID, found: Situation, *, by: Principal, expected: int | None) -> RequestView:
-    """Put the request on the list. The group is locked first, so that each place is given once, in order."""
+    """Put the request on the list, under the lock of the group, so that each place is given once, in order.
+
+    A crowd waits for that lock: the request is read before it is taken, and its version tells at the flush whether it
+    has changed since (StaleDataError).
+    """
+    waits = requests.get(request_id, visible_to=by)
+    waits.must_match(expected)
+    waits.must_be_allocatable()
     with transaction() as tx:
         expert_groups.lock(found.group_id)
-        waits = _locked(request_id, by=by, expected=expected)
-        waits.must_be_allocatable()
+        db.session.add(waits)
         ahead = waiting_list.ahead_of(waits.wish, waits.group_id)
         position = sum(one.count for one in ahead) + 1
         if waits.state != State.WAITING:
             why = allocation.why_waiting(found.wish, found.free, rules=found.rules, now=tx.now, ahead=found.ahead)
             waits.wait(since=waiting_list.next_waiting_since(ahead, now=tx.now), because=why)
             cause = f"request:{waits.id}:waiting:{waits.version}"
+            db.session.flush()
             waiting.tell_waiting(tx, [waits], waits.group, positions={waits.id: position}, cause=cause)
             # A slot may have been freed, and offered to nobody, since we looked.
             offer_freed(tx, waits.group)

@@ -236,6 +236,7 @@ def unsettled(*, now: datetime) -> list[UUID]:
         or_(
             Conference.present_start != Conference.starts_at,
             Conference.present_end != Conference.ends_at,
+            Conference.present_title.is_(None),
             Conference.host.is_distinct_from(Conference.attempted_host),
             Conference.attempted_at.is_not(None),
         ),

@@ -102,13 +102,14 @@ def mails_kept(folder: Path) -> Counter[tuple[str, str | None]]:
 
 
 def meetings_told(told: str) -> set[tuple[str, datetime]]:
-    """Host and start of each meeting that stands at the end: one was moved, one deleted, one left as it was made."""
+    """Host and start of each meeting that stands at the end: one was moved, one deleted, two left as they were made."""
     made = re.findall(
         r"makes the meeting at the sandbox: host (\S+), (.+?)$", "\n".join(whole_lines(told)), re.MULTILINE
     )
     [moved_to] = re.findall(r"moves it: (.+)", told)
-    (first_host, _), _deleted, (last_host, last_start) = made
-    return {(first_host, instant(moved_to)), (last_host, instant(last_start))}
+    (first_host, _), _deleted, *others = made
+    assert len(others) == 2
+    return {(first_host, instant(moved_to)), *((host, instant(start)) for host, start in others)}
 
 
 def instant(when: str) -> datetime:

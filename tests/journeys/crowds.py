@@ -246,6 +246,18 @@ def until_they_stand_at_the_slot(url: str, number: int) -> None:
     eventually(lambda: _asked(url, waiting) >= number, f"a queue of {number} for the slot", seconds=8)
 
 
+@contextmanager
+def allocations_held_back(url: str, *, until: int) -> Iterator[None]:
+    """Let nobody write an allocation before so many stand ready to, and have looked (PostgreSQL)."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection, ThreadPoolExecutor(1) as watching:
+        connection.execute(text("LOCK TABLE allocation IN SHARE MODE"))
+        ready = watching.submit(until_they_stand_at_the_slot, url, until)
+        ready.add_done_callback(lambda _: connection.rollback())
+        yield
+        ready.result()
+
+
 def deadlocks(url: str) -> int:
     """How many deadlocks PostgreSQL has ended in this database; complete once the others have left it."""
     return _asked(url, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")

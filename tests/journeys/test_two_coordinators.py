@@ -18,11 +18,12 @@ from conference_orchestrator.kernel import transaction
 from conference_orchestrator.kernel.database import Model, db
 from conference_orchestrator.kernel.principal import Principal
 from conference_orchestrator.ledger.messages import Message
-from conference_orchestrator.scheduling import requests, sessions
+from conference_orchestrator.scheduling import requests, sessions, waiting_list
 from conference_orchestrator.scheduling.allocations import Allocation
 from conference_orchestrator.scheduling.conferences import Conference
 from conference_orchestrator.scheduling.requests import ConsultationRequest, State
 from conference_orchestrator.scheduling.sessions import Session, Slot
+from conference_orchestrator.scheduling.waiting_list import Situation
 from tests import postgres
 from tests.journeys import crowds
 from tests.journeys.acts import (
@@ -180,9 +181,19 @@ def meeting_begins(way: Way, within: Round) -> datetime | None:
 # ---- the negative controls -------------------------------------------------------------------------------------------
 
 
-def test_both_hold_the_slot_once_the_unique_indexes_are_gone(threads: Threads, both_schemas: str) -> None:
+def test_both_hold_the_slot_once_the_unique_indexes_are_gone(
+    threads: Threads, both_schemas: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     crowds.drop_unique_allocations(both_schemas)
     wanted = crowds.new_round(threads.app, wanting=2)
+    both_have_looked, look = threading.Barrier(2, timeout=30), waiting_list.outline
+
+    def look_together(*of: Any, **named: Any) -> Situation:
+        seen = look(*of, **named)
+        both_have_looked.wait()
+        return seen
+
+    monkeypatch.setattr(waiting_list, "outline", look_together)
     assert give_both(threads, wanted) == [SERVED, SERVED]
     assert held(threads, wanted) == 2, "the test can no longer see what it guards against"
 
@@ -193,7 +204,9 @@ def test_both_hold_the_slot_over_four_processes_once_the_unique_indexes_are_gone
     crowds.drop_unique_allocations(postgres_schema)
     with database_of(postgres_schema) as app, crowds.four_processes(postgres_schema, tmp_path) as service:
         wanted = crowds.new_round(app, wanting=2)
-        assert give_both(Processes(app, service), wanted) == [SERVED, SERVED], "the test can no longer see the bug"
+        with crowds.allocations_held_back(postgres_schema, until=2):
+            answers = give_both(Processes(app, service), wanted)
+        assert answers == [SERVED, SERVED], "the test can no longer see the bug"
 
 
 @pytest.mark.parametrize("decision", ["accept", "return", "decline", "allocate"])

@@ -117,7 +117,7 @@ def held_wrongly(world: World, said: dict[Holder, list[Said]]) -> Iterator[str]:
         if not one.is_cancel and one.window[1] > world.now
     }
     active = set(world.all_ids("SELECT id FROM clinician WHERE state = 'active'"))
-    wanted = {holder: window for holder, window in _wanted(world) if holder[1] in active}
+    wanted = {holder: window for holder, window in _wanted(world) if holder[1] in active and window[1] > world.now}
     for holder in sorted(wanted.keys() | held.keys(), key=str):
         if holder[1] in active and held.get(holder) != wanted.get(holder):
             yield f"{holder} holds {held.get(holder)} and should hold {wanted.get(holder)}"

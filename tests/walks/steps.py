@@ -149,6 +149,10 @@ class Steps(RoundSteps):
         )
 
     def answer_offer(self, number: int, *, accept: bool, by_link: bool) -> None:
+        """Answer an offer, mostly an open one; where none is, a slot is given back first, and offered."""
+        if not self.world.rows("SELECT id FROM allocation WHERE offer = 'open'"):
+            self.release(number)
+            self.promote("brain")
         offers = "SELECT id FROM allocation WHERE offer IS NOT NULL ORDER BY offer != 'open', created_at, id"
         ids = self.world.all_ids(offers)
         if not ids:
