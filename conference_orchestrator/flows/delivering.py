@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, select
 
 from conference_orchestrator.kernel import links, ports
 from conference_orchestrator.kernel.errors import RuleBroken
@@ -21,6 +21,7 @@ from conference_orchestrator.kernel.times import rfc3339
 from conference_orchestrator.kernel.transaction import Transaction, steps, transaction
 from conference_orchestrator.ledger import messages
 from conference_orchestrator.ledger.messages import Draft, Message, Recipient, State
+from conference_orchestrator.network import clinicians
 from conference_orchestrator.network.clinicians import Clinician
 from conference_orchestrator.notify import composing, kinds, mime
 from conference_orchestrator.notify.reader import Reader
@@ -89,13 +90,14 @@ def deliver(message_ids: Sequence[UUID]) -> None:
     worker = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
     until = ports.clock().now() + SHIFT
     with steps() as connection, open_mail()() as sender:
+        erased = _to_the_erased(connection, message_ids)
         for message_id in message_ids:
             now = ports.clock().now()
             if now > until:
                 break
             row = messages.claim(connection, message_id, worker=worker, now=now)
             if row is not None:
-                _send(connection, sender, row, worker=worker)
+                _send(connection, sender, row, worker=worker, is_erased=row.id in erased)
     if rest := messages.unfinished(message_ids):
         with transaction() as tx:
             soonest = max(min(at for _, at in rest), tx.now + timedelta(seconds=1))
@@ -131,12 +133,21 @@ def _task(message_ids: Sequence[UUID], *, rank: Rank = Rank.NORMAL, due_at: date
     return Task(kind="deliver", payload={"messages": [str(i) for i in message_ids]}, rank=rank, due_at=due_at)
 
 
-def _send(connection: Connection, sender: MailSender, row: Row[Any], *, worker: str) -> None:
+def _to_the_erased(connection: Connection, message_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the messages whose clinician asked to be forgotten since they were written."""
+    to = select(Message.id).join(Clinician, Clinician.id == Message.clinician_id)
+    gone = to.where(Message.id.in_(message_ids), Clinician.state == clinicians.State.ERASED)
+    return set(connection.execute(gone).scalars())
+
+
+def _send(connection: Connection, sender: MailSender, row: Row[Any], *, worker: str, is_erased: bool) -> None:
     """One message: compose, send, mark. Whatever goes wrong with it, the others go on."""
     _, from_address = parseaddr(ports.settings().mail_from)
     more: dict[str, Any] = {}
     try:
-        if (outdated_at := facts_of(row).outdated_at) is not None and outdated_at <= ports.clock().now():
+        if is_erased:
+            state, answer = State.SUPPRESSED, "not sent: the clinician was erased"
+        elif (outdated_at := facts_of(row).outdated_at) is not None and outdated_at <= ports.clock().now():
             state, answer = State.SUPPRESSED, f"not sent: outdated since {rfc3339(outdated_at)}"
         else:
             answer = sender.send(from_address, row.address, mail(row))

@@ -198,11 +198,6 @@ class EventFacts(Facts):
     reason: str | None = None
     attendee_status: Answer = "NEEDS-ACTION"
 
-    @property
-    def outdated_at(self) -> datetime:
-        """The event is over."""
-        return self.ends_at
-
     def __post_init__(self) -> None:
         if (self.group_name is None) == (self.topic is None):
             raise TypeError("an event is named by its group or by its topic")
@@ -213,6 +208,11 @@ class Invitation(EventFacts):
     """The person is invited for the first time."""
 
     kind = "invitation"
+
+    @property
+    def outdated_at(self) -> datetime:
+        """The event is over. An update or a cancellation is told even then: the calendar may hold a later hour."""
+        return self.ends_at
 
 
 @dataclass(frozen=True, kw_only=True)
