@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Select, UniqueConstraint, false, select, text
+from sqlalchemy import ForeignKey, Index, Select, UniqueConstraint, bindparam, false, select, text
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
 from sqlalchemy.sql import ColumnElement
 
@@ -141,9 +141,12 @@ def get(group_id: UUID, *, visible_to: Principal, lock: bool = False) -> ExpertG
     return found
 
 
+LOCK = select(ExpertGroup.id).where(ExpertGroup.id == bindparam("id")).with_for_update()
+
+
 def lock(group_id: UUID) -> None:
     """Have the group to oneself until the transaction ends, without reading it."""
-    db.session.execute(select(ExpertGroup.id).where(ExpertGroup.id == group_id).with_for_update())
+    db.session.connection().execute(LOCK, {"id": group_id})
 
 
 def listed(paging: Paging, *, visible_to: Principal) -> Page[ExpertGroup]:

@@ -49,7 +49,7 @@ BY_DIGEST = select(*ApiToken.__table__.c).where(ApiToken.sha256 == bindparam("sh
 
 def principal_of(secret: str, *, at: datetime) -> Principal | None:
     """Who the token belongs to; None when it is unknown, expired or revoked."""
-    token = db.session.execute(BY_DIGEST, {"sha256": digest(secret)}).one_or_none()
+    token = db.session.connection().execute(BY_DIGEST, {"sha256": digest(secret)}).one_or_none()
     if token is None or token.revoked_at is not None or (token.expires_at is not None and token.expires_at <= at):
         return None
     return Principal(

@@ -47,7 +47,7 @@ def outline(request_id: UUID, *, visible_to: Principal, slot_id: UUID | None = N
     """
     scope = requests.scope(visible_to)
     statement = _outline().where(*scope) if scope else _outline()
-    found = db.session.execute(statement, {"id": request_id, "slot": slot_id}).mappings().one_or_none()
+    found = db.session.connection().execute(statement, {"id": request_id, "slot": slot_id}).mappings().one_or_none()
     if found is None:
         raise NotFound("There is no such consultation request.")
     wish = dict(found)
@@ -116,7 +116,7 @@ def declined(slot_ids: Collection[UUID]) -> set[tuple[UUID, UUID]]:
 
 def free_slots(group_id: UUID, *, rules: Rules, now: datetime) -> list[FreeSlot]:
     """Slots of the group's coming sessions that nobody holds or is offered, earliest first."""
-    rows = db.session.execute(_free_slots(), {"group": group_id, "now": now}).mappings().all()
+    rows = db.session.connection().execute(_free_slots(), {"group": group_id, "now": now}).mappings().all()
     shares = _held_by_hospital({row["session_id"] for row in rows}) if rules.share is not None else {}
     return [FreeSlot(**row, held=shares.get(row["session_id"], {})) for row in rows]
 
@@ -134,7 +134,7 @@ def ahead_of(wish: Wish, group_id: UUID) -> list[Ahead]:
     Of a wish that is not in line yet, all that are not less urgent.
     """
     own = {"rank": URGENCIES.index(wish.urgency), "since": wish.waiting_since or NEVER, "displaced": wish.displaced}
-    rows = db.session.execute(_ahead(), {"group": group_id, **own}).mappings()
+    rows = db.session.connection().execute(_ahead(), {"group": group_id, **own}).mappings()
     return [Ahead(**row) for row in rows]
 
 
