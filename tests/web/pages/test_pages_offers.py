@@ -143,4 +143,4 @@ def test_hostile_names_are_text_on_the_page(offered):
     page = offered.get(offers(offered)[0]).text
     assert page.count("&lt;script&gt;alert(1)") >= 3
     assert "<script>alert(1)" not in page
-    assert "49" not in page.replace("{{ 7 * 7 }}", "")
+    assert page.count("{{ 7 * 7 }}") >= 3, "nothing was reckoned"
