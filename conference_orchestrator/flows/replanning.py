@@ -45,8 +45,8 @@ def propose(group: str | UUID, *, by: Principal) -> Replan:
     """
     found, now = expert_groups.find(group, visible_to=by), ports.clock().now()
     rules = Rules.of(found.rules)
-    line = waiting_list.with_absences(waiting_list.line(found.id), now=now)
     free = waiting_list.free_slots(found.id, rules=rules, now=now)
+    line = waiting_list.with_declined(waiting_list.with_absences(waiting_list.line(found.id), now=now), free)
     # With hundreds of requests this takes a second: nobody else's change waits for it.
     chosen = _assign(line, free, rules=rules, now=now)
     with transaction() as tx:

@@ -82,7 +82,9 @@ def views(found: Sequence[ConsultationRequest]) -> list[RequestView]:
         group_id: waiting_list.free_slots(group_id, rules=Rules.of(group.rules), now=now)
         for group_id, group in groups.items()
     }
-    lines = {of: waiting_list.with_absences(line, now=now) if free[of] else line for of, line in lines.items()}
+    for of, slots in free.items():
+        if slots:
+            lines[of] = waiting_list.with_declined(waiting_list.with_absences(lines[of], now=now), slots)
     return [
         waiting_view(request, lines[request.group_id], free[request.group_id], now=now)
         if request.state == State.WAITING

@@ -109,7 +109,10 @@ def _calendar(facts: EventFacts, reader: Reader) -> tuple[CalendarPart, tuple[At
 
 
 def span(starts_at: datetime, ends_at: datetime, time_zone: str) -> Span:
-    """From one instant to another on the wall of `time_zone` and in UTC; a day is named again only where it differs."""
+    """From one instant to another on the wall of `time_zone` and in UTC; a day is named again only where it differs.
+
+    From an instant to itself it is that instant.
+    """
     start, end = wall(starts_at, time_zone), wall(ends_at, time_zone)
     utc_start, utc_end = starts_at.astimezone(UTC), ends_at.astimezone(UTC)
     utc_day = "" if utc_start.date() == start.date() else f"{day(utc_start)}, "
@@ -126,6 +129,8 @@ def day(on: datetime) -> str:
 
 
 def _from_to(start: datetime, end: datetime) -> str:
+    if start == end:
+        return f"{start:%H:%M}"
     last = f"{end:%H:%M}" if start.date() == end.date() else f"{day(end)}, {end:%H:%M}"
     return f"{start:%H:%M}-{last}"
 
