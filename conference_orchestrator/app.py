@@ -9,6 +9,7 @@ from pathlib import Path
 from flask import Flask
 
 from conference_orchestrator import web
+from conference_orchestrator.flows.credentials import SealedTokens
 from conference_orchestrator.flows.delivering import open_mail
 from conference_orchestrator.flows.hosting import provider_named
 from conference_orchestrator.jobs.embedded import EmbeddedEngine, EmbeddedQueue
@@ -60,9 +61,11 @@ def timer_of(app: Flask) -> Timer:
 
 
 def _providers(settings: Settings) -> Callable[[str], ConferenceProvider]:
+    tokens = SealedTokens()
+
     @lru_cache
     def named(name: str) -> ConferenceProvider:
-        return registry.load(name, settings)
+        return registry.load(name, settings, tokens)
 
     named(settings.provider)  # what is missing for the default provider is said at the start
     return named

@@ -191,6 +191,8 @@ def test_secrets_are_masked_wherever_settings_are_shown(read):
         "CO_WEBEX_CLIENT_SECRET": "hush-client",
         "CO_WEBEX_REFRESH_TOKEN": "hush-refresh",
         "CO_WEBEX_WEBHOOK_SECRET": "hush-hook",
+        "CO_JITSI_SECRET": "hush-jitsi",
+        "CO_BIGBLUEBUTTON_SECRET": "hush-bbb",
         "CO_OIDC_CLIENT_SECRET": "hush-oidc",
     }
     assert {f"CO_{name.upper()}" for name in secret} == set(environ)

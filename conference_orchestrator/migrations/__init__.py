@@ -18,7 +18,7 @@ from conference_orchestrator.kernel.database import Model, prepare
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0003"
+HEAD = "0004"
 
 # Every module that defines tables: comparing needs all of them, whoever asks.
 TABLES = (
@@ -33,6 +33,10 @@ TABLES = (
     "scheduling.replans",
     "scheduling.conferences",
     "scheduling.host_pool",
+    "scheduling.attendances",
+    "scheduling.provider_findings",
+    "scheduling.provider_states",
+    "scheduling.webinar_registrations",
     "ledger.invitations",
     "ledger.messages",
     "jobs.embedded",

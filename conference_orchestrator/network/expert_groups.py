@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, Select, UniqueConstraint, bindparam, false, select, text
-from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
+from sqlalchemy.orm import Mapped, joinedload, lazyload, mapped_column, relationship, selectinload
 from sqlalchemy.sql import ColumnElement
 
 from conference_orchestrator.kernel.database import Identified, Model, Versioned, db, one_of
@@ -133,8 +133,9 @@ def by_code(code: str) -> ExpertGroup | None:
 
 
 def get(group_id: UUID, *, visible_to: Principal, lock: bool = False) -> ExpertGroup:
-    """The group with that id, or NotFound outside the asker's scope."""
-    statement = _scoped(visible_to).where(ExpertGroup.id == group_id)
+    """The group with that id, or NotFound outside the asker's scope. Its check list is read when it is looked at."""
+    statement = select(ExpertGroup).options(lazyload(ExpertGroup.checklist)).where(*_scope(visible_to))
+    statement = statement.where(ExpertGroup.id == group_id)
     found = db.session.scalar(statement.with_for_update(of=ExpertGroup) if lock else statement)
     if found is None:
         raise NotFound("There is no such expert group.")

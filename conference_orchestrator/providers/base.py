@@ -6,15 +6,19 @@ An adapter is synchronous, knows no database and repeats nothing by itself; the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, NoReturn, Protocol
 
 from conference_orchestrator.kernel.times import is_zone
+from conference_orchestrator.providers.errors import Invalid
 
 Kind = Literal["meeting", "webinar"]
 MeetingState = Literal["scheduled", "running", "over"]
+Role = Literal["moderator", "panellist", "attendee"]
+EventKind = Literal["created", "changed", "deleted", "started", "ended", "joined", "left", "other"]
 
 
 class Unset(Enum):
@@ -119,6 +123,7 @@ class Meeting:
     lobby: bool | None
     public: bool | None
     recording: bool | None
+    registration_url: str | None = None
 
     def __post_init__(self) -> None:
         must_be_aware(self.starts_at, self.ends_at)
@@ -137,12 +142,67 @@ class Meeting:
         return tuple(name for name, fulfilled in right.items() if not fulfilled)
 
 
+@dataclass(frozen=True, repr=False)
+class Person:
+    """Somebody who is to be in a meeting. The repr tells nothing of a person, because it may end up in a log."""
+
+    name: str
+    email: str
+
+    def __repr__(self) -> str:
+        return "Person(********)"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Visit:
+    """One stay of a person on one device, as the provider noted it; `left_at` is None while it lasts.
+
+    `email` is None where the provider does not know it. Several visits of one person are several Visits.
+    """
+
+    name: str
+    email: str | None
+    joined_at: datetime
+    left_at: datetime | None
+    is_host: bool = False
+
+    def __post_init__(self) -> None:
+        must_be_aware(self.joined_at, *([self.left_at] if self.left_at is not None else []))
+
+    def __repr__(self) -> str:
+        return f"Visit(********, joined_at={self.joined_at}, left_at={self.left_at})"
+
+
+@dataclass(frozen=True)
+class Attendance:
+    """Who was in a meeting. Not complete: the provider still gathers, and an empty list does not mean nobody."""
+
+    visits: tuple[Visit, ...]
+    is_complete: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What a provider told us by itself: a hint to look, never the truth.
+
+    `id` is the same when the same event is sent again. `meeting_id` is None for an event about something else.
+    """
+
+    id: str
+    kind: EventKind
+    meeting_id: str | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
     """What a provider can do and how much: lengths in characters, durations in minutes, both bounds allowed.
 
     `find_by_key`: its meetings can be looked up by our key. `native_idempotency`: creating twice with one key gives
-    the same meeting. `needs_host`: it books host accounts, so one is to be reserved first.
+    the same meeting. `needs_host`: it books host accounts, so one is to be reserved first. `keeps_meetings` False: a
+    meeting is no more than an address made from the key, there is nothing at the provider to look for, to change or to
+    delete before people come, so that changing is creating again and gone is no drift. `personal_links`: people need
+    a link each (`join_link`), the meeting's own opens nothing. `creates_per_day`: how many meetings one host account
+    may create in 24 hours, failed attempts included; None where nothing is known.
     """
 
     kinds: frozenset[Kind]
@@ -153,6 +213,12 @@ class Capabilities:
     max_minutes: int
     title_length: int
     agenda_length: int
+    keeps_meetings: bool = True
+    personal_links: bool = False
+    invitees: bool = False
+    attendance: bool = False
+    events: bool = False
+    creates_per_day: int | None = None
 
     def obstacles(self, wanted: MeetingSpec | MeetingChanges) -> tuple[str, ...]:
         """Why the provider would refuse, one sentence each; empty when nothing is known against it."""
@@ -221,6 +287,52 @@ class ConferenceProvider(Protocol):
     def cancel(self, ref: MeetingRef) -> bool:
         """Delete the meeting, without any mail by the provider. True: deleted now; False: it was already gone."""
         ...
+
+    def invite(self, ref: MeetingRef, people: Sequence[Person], *, role: Role) -> None:
+        """Let these people be known to the meeting in that role, without any mail by the provider.
+
+        Who is known already stays as before. Invalid without the capability `invitees`.
+        """
+        ...
+
+    def join_link(self, ref: MeetingRef, person: Person, role: Role) -> str:
+        """The link by which this person comes in; the same for all where the provider has none of their own.
+
+        It is for this person alone and for the hours of the meeting: in no log, and only shown to this person.
+        """
+        ...
+
+    def attendance(self, ref: MeetingRef, starts_at: datetime, ends_at: datetime) -> Attendance:
+        """Who joined and left within the interval, all pages of it. Invalid without the capability `attendance`."""
+        ...
+
+    def parse_event(self, headers: Mapping[str, str], body: bytes) -> Event:
+        """What the provider told, after its signature over the raw body was checked.
+
+        BadSignature when that is missing or wrong, Invalid without the capability `events` or for a strange body.
+        """
+        ...
+
+
+class WithoutExtras:
+    """For adapters to inherit: the operations that a provider need not have, each refused with a clear error."""
+
+    name: str
+
+    def invite(self, _ref: MeetingRef, _people: Sequence[Person], *, role: Role) -> None:
+        """Refused."""
+        self._cannot("invite", f"know who is to come as {role}")
+
+    def attendance(self, _ref: MeetingRef, _starts_at: datetime, _ends_at: datetime) -> Attendance:
+        """Refused."""
+        self._cannot("attendance", "tell who was there")
+
+    def parse_event(self, _headers: Mapping[str, str], _body: bytes) -> Event:
+        """Refused."""
+        self._cannot("parse_event", "send events")
+
+    def _cannot(self, operation: str, what: str) -> NoReturn:
+        raise Invalid(f"The provider {self.name} cannot {what}.", provider=self.name, operation=operation)
 
 
 def must_be_aware(*instants: datetime) -> None:

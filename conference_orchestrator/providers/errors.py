@@ -10,7 +10,8 @@ ProviderError                                                              repea
 ├── RateLimited       too many requests                                    after the wait     no
 ├── Unreachable       the request never left us                            yes                no
 ├── Ambiguous         a create without a readable answer                   look first         YES
-└── Transient         another operation without a readable answer          yes                same end state
+├── Transient         another operation without a readable answer          yes                same end state
+└── BadSignature      an event that the provider did not send              no                 -
 
 Each has the attributes of ProviderError; the first two columns are `repeatable` and `maybe_applied`.
 """
@@ -107,6 +108,10 @@ class Transient(ProviderError):
     """A look, change or cancellation was sent and no readable answer came; made again, it ends in the same state."""
 
     repeatable = True
+
+
+class BadSignature(ProviderError):
+    """An event that came in has no signature, or one that was not made over this body with our secret."""
 
 
 def _one_line(text: str) -> str:

@@ -18,11 +18,15 @@ from conference_orchestrator.providers.base import (
     MeetingChanges,
     MeetingRef,
     MeetingSpec,
+    Person,
+    Role,
     Secrets,
+    WithoutExtras,
     must_be_aware,
     to_the_minute,
 )
 from conference_orchestrator.providers.errors import Invalid, NotFound
+from conference_orchestrator.providers.tokens import TokenStore
 from conference_orchestrator.settings import Settings
 
 CAPABILITIES = Capabilities(
@@ -37,7 +41,7 @@ CAPABILITIES = Capabilities(
 )
 
 
-class MockProvider:
+class MockProvider(WithoutExtras):
     """Meetings in this process's memory. Safe for threads."""
 
     name = "mock"
@@ -74,6 +78,9 @@ class MockProvider:
     def cancel(self, ref: MeetingRef) -> bool:
         with self._lock:
             return self._meetings.pop(ref.id, None) is not None
+
+    def join_link(self, ref: MeetingRef, _person: Person, _role: Role) -> str:
+        return self.get(ref).join_url
 
     def _known(self, ref: MeetingRef, operation: str) -> Meeting:
         try:
@@ -114,6 +121,6 @@ def _changed(meeting: Meeting, changes: MeetingChanges) -> Meeting:
     )
 
 
-def provider(_settings: Settings) -> MockProvider:
+def provider(_settings: Settings, _tokens: TokenStore) -> MockProvider:
     """The entry point; the mock needs no settings."""
     return MockProvider()

@@ -20,11 +20,15 @@ from conference_orchestrator.providers.base import (
     MeetingRef,
     MeetingSpec,
     MeetingState,
+    Person,
+    Role,
     Secrets,
+    WithoutExtras,
     to_the_minute,
 )
 from conference_orchestrator.providers.errors import Invalid, NotFound
 from conference_orchestrator.providers.exchange import Answer, Timeouts
+from conference_orchestrator.providers.tokens import TokenStore
 from conference_orchestrator.providers.webex_http import Unreadable, WebexHttp, json_object
 from conference_orchestrator.settings import Settings, SettingsError
 
@@ -52,7 +56,7 @@ STATES: Final[Mapping[str, MeetingState]] = {
 """Webex's states in our words; active, scheduled, ready, and any that Webex may add, are "scheduled"."""
 
 
-class WebexProvider:
+class WebexProvider(WithoutExtras):
     """Meetings at Webex under one bearer token. Keeps nothing between calls, so threads may share it."""
 
     name = "webex"
@@ -114,6 +118,9 @@ class WebexProvider:
             return False
         return True
 
+    def join_link(self, ref: MeetingRef, _person: Person, _role: Role) -> str:
+        return self.get(ref).join_url
+
     def _path(self, ref: MeetingRef, operation: str) -> str:
         # A dot or a slash in an id would make it the address of something else.
         if not re.fullmatch(r"[A-Za-z0-9_-]+", ref.id):
@@ -131,7 +138,7 @@ class WebexProvider:
             raise Invalid(" ".join(obstacles), provider=self.name, operation=operation)
 
 
-def provider(settings: Settings) -> WebexProvider:
+def provider(settings: Settings, _tokens: TokenStore) -> WebexProvider:
     """The entry point. SettingsError when the token is missing or cannot be one."""
     if not settings.webex_token:
         if settings.webex_client_id or settings.webex_client_secret or settings.webex_refresh_token:

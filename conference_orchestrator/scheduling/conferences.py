@@ -93,6 +93,13 @@ class Conference(Versioned, Model):
     meeting_id: Mapped[str | None]
     number: Mapped[str | None]
     join_url: Mapped[str | None]
+    registration_url: Mapped[str | None]
+    # Host key and passwords, sealed (see kernel.sealing): what makes somebody host is in no answer but the host's own.
+    secrets: Mapped[str | None]
+    # How many sweeps in a row did not find the meeting: it counts as missing at the second.
+    missed: Mapped[int] = mapped_column(default=0)
+    # When the provider's list of who attended was complete and taken over.
+    attended_at: Mapped[datetime | None]
     present_title: Mapped[str | None]
     present_start: Mapped[datetime | None]
     present_end: Mapped[datetime | None]
@@ -162,6 +169,7 @@ def for_session(
         "attempts": 0,
         "looks": 0,
         "waits": 0,
+        "missed": 0,
     }
     db.session.execute(insert_new(Conference).values(row))
     return db.session.scalars(select(Conference).where(Conference.session_id == session.id).with_for_update()).one()

@@ -35,6 +35,8 @@ class HostAccount(Versioned, Model):
     capacity: Mapped[int] = mapped_column(default=1)
     kinds: Mapped[list[str]] = mapped_column(default=list)
     is_active: Mapped[bool] = mapped_column(default=True)
+    # Kept back for urgent calls: others get it never.
+    is_reserve: Mapped[bool] = mapped_column(default=False)
 
 
 class HostBooking(Identified, Model):

@@ -68,8 +68,10 @@ class Series(Versioned, Model):
 
     def slot_times(self, starts_at: datetime) -> list[tuple[datetime, datetime]]:
         """Start and end of each slot of a session that begins then."""
-        step = self.slot_length + timedelta(minutes=self.break_minutes)
-        return [(starts_at + n * step, starts_at + n * step + self.slot_length) for n in range(self.slots)]
+        length = self.slot_length
+        step = length + timedelta(minutes=self.break_minutes)
+        starts = [starts_at + n * step for n in range(self.slots)]
+        return [(start, start + length) for start in starts]
 
     @property
     def first_on(self) -> date:

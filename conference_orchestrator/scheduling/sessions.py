@@ -8,11 +8,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, Index, Select, Table, UniqueConstraint, insert, select
+from sqlalchemy import ForeignKey, Index, Select, Table, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
 
 from conference_orchestrator.kernel import times
-from conference_orchestrator.kernel.database import Identified, Model, Versioned, db, one_of
+from conference_orchestrator.kernel.database import Identified, Model, Versioned, db, insert_all, one_of
 from conference_orchestrator.kernel.errors import Invalid, NotFound, RuleBroken
 from conference_orchestrator.kernel.paging import Page, Paging, page
 from conference_orchestrator.scheduling import exceptions
@@ -131,7 +131,6 @@ class Slot(Identified, Model):
     )
 
 
-# Inserted by the thousand, past the bookkeeping that single objects need.
 SESSIONS, SLOTS = cast("Table", Session.__table__), cast("Table", Slot.__table__)
 
 
@@ -153,7 +152,8 @@ def make(series: Series, planned: Sequence[Planned], *, now: datetime) -> int:
 
     None of their dates may have a session: the database refuses a second one (IntegrityError).
     """
-    rows, slots = [], []
+    rows: list[dict[str, object]] = []
+    slots: list[dict[str, object]] = []
     for one in planned:
         if one.starts_at <= now:
             continue
@@ -179,8 +179,8 @@ def make(series: Series, planned: Sequence[Planned], *, now: datetime) -> int:
             for number, (starts_at, ends_at) in enumerate(times_of_slots, start=1)
         ]
     if rows:
-        db.session.execute(insert(SESSIONS), rows)
-        db.session.execute(insert(SLOTS), slots)
+        insert_all(SESSIONS, rows)
+        insert_all(SLOTS, slots)
     return len(rows)
 
 
@@ -213,7 +213,7 @@ def lay_out(session: Session, series: Series, starts_at: datetime, *, at: dateti
         _slot_row(session.id, number, *wanted[number - 1], now=at) for number in range(len(there) + 1, len(wanted) + 1)
     ]
     if added:
-        db.session.execute(insert(SLOTS), added)
+        insert_all(SLOTS, added)
     if session.starts_at != starts_at:
         session.quorum_warned_at = session.at_risk_since = session.kept_at = None
     session.starts_at, session.ends_at = starts_at, wanted[-1][1]

@@ -60,6 +60,9 @@ class WebinarRequest(Versioned, Model):
     audience: Mapped[dict[str, Any]]
     speakers: Mapped[list[str]]
     credits: Mapped[float | None]
+    # How many may attend; None: whoever is invited, without registration. See webinar_registrations.
+    capacity: Mapped[int | None]
+    materials_url: Mapped[str | None]
     state: Mapped[str] = mapped_column(default=State.SUBMITTED)
     starts_at: Mapped[datetime | None]
     reason: Mapped[str | None]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import hmac
 import re
 import time
 from collections.abc import Callable
@@ -12,17 +10,18 @@ from copy import deepcopy
 from functools import wraps
 from typing import Any
 
-from cryptography.fernet import Fernet
 from flask import Response, current_app, request
 
 from conference_orchestrator.flows import bookkeeping
 from conference_orchestrator.flows.bookkeeping import Answer, Claim, Standing
 from conference_orchestrator.kernel import ports
 from conference_orchestrator.kernel.errors import Busy, Conflict, Invalid
+from conference_orchestrator.kernel.sealing import sealer
 from conference_orchestrator.kernel.transaction import with_next_commit
 from conference_orchestrator.web.policy import principal
 
 HEADER = "Idempotency-Key"
+PURPOSE = "idempotency"  # answers are sealed: they hold people's data, and that of a new token its word
 KEPT_HEADERS = ("Content-Type", "ETag", "Location")
 PATIENCE_SECONDS, LOOK_EVERY_SECONDS = 20.0, 0.05
 
@@ -90,16 +89,10 @@ def _done(claim: Claim, work: Callable[[], Response]) -> Response:
         bookkeeping.give_back(claim)
         raise
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-    sealed = _seal().encrypt(response.get_data()).decode()
+    sealed = sealer(PURPOSE).encrypt(response.get_data()).decode()
     bookkeeping.keep(claim, Answer(status=response.status_code, body=sealed, headers=headers))
     return response
 
 
 def _repeated(answer: Answer) -> Response:
-    return current_app.response_class(_seal().decrypt(answer.body), answer.status, dict(answer.headers))
-
-
-def _seal() -> Fernet:
-    """What answers are kept under: they hold people's data, and that of a new token its word."""
-    key = hmac.digest(ports.settings().secret_key.encode(), b"idempotency", hashlib.sha256)
-    return Fernet(base64.urlsafe_b64encode(key))
+    return current_app.response_class(sealer(PURPOSE).decrypt(answer.body), answer.status, dict(answer.headers))

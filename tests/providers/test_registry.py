@@ -6,6 +6,7 @@ import pytest
 
 from conference_orchestrator.providers import registry
 from conference_orchestrator.providers.mock import MockProvider
+from conference_orchestrator.providers.tokens import TokensInMemory
 from conference_orchestrator.providers.webex import WebexProvider
 from conference_orchestrator.settings import Settings, SettingsError
 
@@ -16,29 +17,29 @@ def test_our_own_adapters_are_installed_by_entry_point():
 
 @pytest.mark.parametrize(("name", "kind"), [("mock", MockProvider), ("webex", WebexProvider)])
 def test_a_provider_is_loaded_by_the_name_that_its_references_carry(name, kind):
-    provider = registry.load(name, Settings(webex_token="token"))
+    provider = registry.load(name, Settings(webex_token="token"), TokensInMemory())
     assert isinstance(provider, kind)
     assert provider.name == name
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
-    with pytest.raises(SettingsError, match=r"no provider 'jitsy'. Known: mock, webex"):
-        registry.load("jitsy", Settings())
+    with pytest.raises(SettingsError, match=r"no provider 'jitsy'. Known: bigbluebutton, jitsi, mock, webex"):
+        registry.load("jitsy", Settings(), TokensInMemory())
 
 
 def test_a_missing_setting_is_named_at_the_start():
     with pytest.raises(SettingsError, match="CO_WEBEX_TOKEN"):
-        registry.load("webex", Settings())
+        registry.load("webex", Settings(), TokensInMemory())
 
 
 def test_an_adapter_of_another_package_needs_nothing_but_its_entry_point(monkeypatch):
     theirs = EntryPoint("theirs", "conference_orchestrator.providers.mock:provider", registry.GROUP)
     monkeypatch.setattr(registry, "entry_points", lambda *, group: {registry.GROUP: [theirs]}[group])
     assert registry.names() == ("theirs",)
-    assert isinstance(registry.load("theirs", Settings()), MockProvider)
+    assert isinstance(registry.load("theirs", Settings(), TokensInMemory()), MockProvider)
 
 
 def test_without_any_entry_point_the_text_says_what_may_be_wrong(monkeypatch):
     monkeypatch.setattr(registry, "entry_points", lambda **_group: [])
     with pytest.raises(SettingsError, match="is the package installed"):
-        registry.load("mock", Settings())
+        registry.load("mock", Settings(), TokensInMemory())

@@ -10,6 +10,7 @@ from conference_orchestrator.providers.base import MeetingChanges, MeetingRef
 from conference_orchestrator.providers.contract import ProviderContract
 from conference_orchestrator.providers.errors import Invalid, NotFound, Transient
 from conference_orchestrator.providers.sandbox import RunningSandbox
+from conference_orchestrator.providers.tokens import TokensInMemory
 from conference_orchestrator.providers.webex import WebexProvider, provider
 from conference_orchestrator.settings import Settings, SettingsError
 
@@ -228,22 +229,22 @@ def test_no_secret_is_in_any_error_log_or_repr(sandbox, webex, spec, token, capl
 
 def test_the_token_is_required_by_name():
     with pytest.raises(SettingsError, match="CO_WEBEX_TOKEN"):
-        provider(Settings(provider="webex"))
+        provider(Settings(provider="webex"), TokensInMemory())
 
 
 def test_credentials_for_refreshing_are_told_to_be_of_no_use_yet():
     with pytest.raises(SettingsError, match=r"not available yet.*CO_WEBEX_TOKEN"):
-        provider(Settings(webex_client_id="id", webex_client_secret="secret", webex_refresh_token="refresh"))
+        provider(Settings(webex_client_id="id", webex_client_secret="secret", webex_refresh_token="refresh"), TokensInMemory())
 
 
 @pytest.mark.parametrize("wrong", ["two words", "line\nbreak", "tokén"])
 def test_a_token_that_cannot_be_one_is_refused_without_being_shown(wrong):
     with pytest.raises(SettingsError) as told:
-        provider(Settings(webex_token=wrong))
+        provider(Settings(webex_token=wrong), TokensInMemory())
     assert wrong not in str(told.value)
 
 
 def test_the_address_of_the_settings_is_called(sandbox, spec, token):
-    webex = provider(Settings(webex_url=sandbox.url.rstrip("/"), webex_token=token))
+    webex = provider(Settings(webex_url=sandbox.url.rstrip("/"), webex_token=token), TokensInMemory())
     assert find(webex, spec()) == []
     assert sandbox.requests == [("GET", "/v1/meetings", 200)]
