@@ -306,6 +306,13 @@ class ConferenceProvider(Protocol):
         """Who joined and left within the interval, all pages of it. Invalid without the capability `attendance`."""
         ...
 
+    def listen(self, url: str) -> None:
+        """Have the provider send its events to this address; doing it twice changes nothing.
+
+        Invalid without the capability `events`.
+        """
+        ...
+
     def parse_event(self, headers: Mapping[str, str], body: bytes) -> Event:
         """What the provider told, after its signature over the raw body was checked.
 
@@ -326,6 +333,10 @@ class WithoutExtras:
     def attendance(self, _ref: MeetingRef, _starts_at: datetime, _ends_at: datetime) -> Attendance:
         """Refused."""
         self._cannot("attendance", "tell who was there")
+
+    def listen(self, _url: str) -> None:
+        """Refused."""
+        self._cannot("listen", "send events")
 
     def parse_event(self, _headers: Mapping[str, str], _body: bytes) -> Event:
         """Refused."""
