@@ -206,13 +206,17 @@ def insert_new(table: type[Model] | Table) -> Any:
 def insert_all(table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert the rows, all of the same columns, past the bookkeeping that single objects need.
 
-    PostgreSQL gets them as one JSON document: a parameter for each value costs several times as much.
+    PostgreSQL gets them as one JSON document: a parameter for each value costs several times as much. For SQLite the
+    values are bound here, without what SQLAlchemy does for each row besides.
     """
-    connection = db.session.connection()
+    if not rows:
+        return
+    connection, names = db.session.connection(), tuple(rows[0])
     if connection.dialect.name == "sqlite":
-        connection.execute(table.insert(), list(rows))
-    elif rows:
-        connection.execute(_insert_from_json(table, tuple(rows[0])), {"rows": json.dumps(list(rows), default=_in_json)})
+        statement, binds = _insert_values(table, names, connection.dialect)
+        connection.exec_driver_sql(statement, [tuple([bind(row[name]) for name, bind in binds]) for row in rows])
+    else:
+        connection.execute(_insert_from_json(table, names), {"rows": json.dumps(list(rows), default=_in_json)})
 
 
 @cache
@@ -225,3 +229,18 @@ def _insert_from_json(table: Table, names: tuple[str, ...]) -> Insert:
 
 def _in_json(value: object) -> str:
     return _utc(value).isoformat() if isinstance(value, datetime) else str(value)
+
+
+@cache
+def _insert_values(
+    table: Table, names: tuple[str, ...], dialect: Dialect
+) -> tuple[str, list[tuple[str, Callable[[Any], Any]]]]:
+    """The statement, and in the order of its place-holders what makes the driver's value of each column's."""
+    compiled = table.insert().values({name: bindparam(name) for name in names}).compile(dialect=dialect)
+    ordered = compiled.positiontup or []
+    binds = {name: table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in ordered}
+    return str(compiled), [(name, bind or _as_it_is) for name, bind in binds.items()]
+
+
+def _as_it_is(value: Any) -> Any:
+    return value

@@ -7,13 +7,15 @@ time would keep the old offset across a clock change.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Protocol
 
 import pytz
 
 from conference_orchestrator.kernel.errors import Invalid
+
+DAY = timedelta(days=1)
 
 
 class Clock(Protocol):
@@ -65,6 +67,11 @@ def _on_the_wall(wall: datetime, time_zone: str) -> tuple[datetime, bool]:
     if wall.tzinfo is not None:
         raise TypeError("a wall time is naive")
     place = zone(time_zone)
+    before, after = place.fromutc(wall - DAY), place.fromutc(wall + DAY)
+    if before.tzinfo is after.tzinfo:
+        # No clock changes near: what `localize` finds out in the same way, in twice the time.
+        offset = before.replace(tzinfo=None) - (wall - DAY)
+        return (wall - offset).replace(tzinfo=UTC), False
     try:
         local = place.localize(wall, is_dst=None)
     except pytz.AmbiguousTimeError:
