@@ -9,7 +9,16 @@ from threading import Lock
 from typing import Any
 
 from conference_orchestrator.kernel.transaction import is_open
-from conference_orchestrator.providers.base import Capabilities, Meeting, MeetingChanges, MeetingRef, MeetingSpec
+from conference_orchestrator.providers.base import (
+    Capabilities,
+    Meeting,
+    MeetingChanges,
+    MeetingRef,
+    MeetingSpec,
+    Person,
+    Role,
+    WithoutExtras,
+)
 from conference_orchestrator.providers.errors import NotFound, ProviderError
 from conference_orchestrator.providers.mock import CAPABILITIES, MockProvider
 
@@ -23,13 +32,13 @@ class Fault:
     times: int | None
 
 
-class FaultyProvider:
+class FaultyProvider(WithoutExtras):
     """Every call asserts that no transaction is open. `calls` are the operations in order."""
 
     name = "mock"
 
     def __init__(self, **capabilities: Any) -> None:
-        usual: dict[str, Any] = {"native_idempotency": False}
+        usual: dict[str, Any] = {"native_idempotency": False, "is_durable": True}
         self._capabilities = replace(CAPABILITIES, **(usual | capabilities))
         self._lock = Lock()
         self._faults: dict[str, list[Fault]] = {}
@@ -73,6 +82,9 @@ class FaultyProvider:
     def find(self, key: str, host: str | None, starts_at: datetime, ends_at: datetime) -> list[Meeting]:
         return self._called("find", lambda: self._find(key, host, starts_at, ends_at))
 
+    def ours(self, host: str | None, starts_at: datetime, ends_at: datetime) -> list[Meeting]:
+        return self._called("ours", lambda: self._ours(host, starts_at, ends_at))
+
     def get(self, ref: MeetingRef) -> Meeting:
         return self._called("get", lambda: self._known(ref, "get"))
 
@@ -81,6 +93,9 @@ class FaultyProvider:
 
     def cancel(self, ref: MeetingRef) -> bool:
         return self._called("cancel", lambda: self.meetings.pop(ref.id, None) is not None)
+
+    def join_link(self, ref: MeetingRef, person: Person, role: Role) -> str:
+        return self._called("join_link", lambda: f"{self._known(ref, 'join_link').join_url}/{person.email}/{role}")
 
     def _called(self, operation: str, work: Callable[[], Any]) -> Any:
         with self._lock:
@@ -127,6 +142,16 @@ class FaultyProvider:
                 self._hidden[meeting.ref.id] -= 1
                 found += [meeting] if self._hidden[meeting.ref.id] < 0 else []
         return found
+
+    def _ours(self, host: str | None, starts_at: datetime, ends_at: datetime) -> list[Meeting]:
+        return [
+            one
+            for one in self.meetings.values()
+            if (one.key or "").startswith("co-")
+            and one.ref.host == host
+            and one.starts_at < ends_at
+            and one.ends_at > starts_at
+        ]
 
     def _update(self, ref: MeetingRef, changes: MeetingChanges) -> Meeting:
         given: dict[str, Any] = {k: v for k, v in changes.given().items() if k in {"title", "starts_at", "ends_at"}}

@@ -27,6 +27,8 @@ class Unset(Enum):
     UNSET = "unset"
 
 
+KEY_PREFIX: Final = "co-"
+"""How every key of ours begins, at whatever provider and installation."""
 UNSET: Final = Unset.UNSET
 """Leave this field as it is."""
 
@@ -200,7 +202,8 @@ class Capabilities:
     `find_by_key`: its meetings can be looked up by our key. `native_idempotency`: creating twice with one key gives
     the same meeting. `needs_host`: it books host accounts, so one is to be reserved first. `keeps_meetings` False: a
     meeting is no more than an address made from the key, there is nothing at the provider to look for, to change or to
-    delete before people come, so that changing is creating again and gone is no drift. `personal_links`: people need
+    delete before people come, so that changing is creating again and gone is no drift. `is_durable` False: it forgets
+    its meetings when the process ends. `personal_links`: people need
     a link each (`join_link`), the meeting's own opens nothing. `creates_per_day`: how many meetings one host account
     may create in 24 hours, failed attempts included; None where nothing is known.
     """
@@ -214,6 +217,7 @@ class Capabilities:
     title_length: int
     agenda_length: int
     keeps_meetings: bool = True
+    is_durable: bool = True
     personal_links: bool = False
     invitees: bool = False
     attendance: bool = False
@@ -276,6 +280,13 @@ class ConferenceProvider(Protocol):
         """
         ...
 
+    def ours(self, host: str | None, starts_at: datetime, ends_at: datetime) -> list[Meeting]:
+        """The meetings of that host within the window whose key begins with `KEY_PREFIX`, whatever installation's.
+
+        [] where nothing can be looked up. A list may lag behind; what cannot be read is an error, never [].
+        """
+        ...
+
     def get(self, ref: MeetingRef) -> Meeting:
         """The meeting as it is now. NotFound when it is gone."""
         ...
@@ -325,6 +336,10 @@ class WithoutExtras:
     """For adapters to inherit: the operations that a provider need not have, each refused with a clear error."""
 
     name: str
+
+    def ours(self, _host: str | None, _starts_at: datetime, _ends_at: datetime) -> list[Meeting]:
+        """None, because nothing can be looked up."""
+        return []
 
     def invite(self, _ref: MeetingRef, _people: Sequence[Person], *, role: Role) -> None:
         """Refused."""

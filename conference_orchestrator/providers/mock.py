@@ -12,6 +12,7 @@ from threading import Lock
 from urllib.parse import quote
 
 from conference_orchestrator.providers.base import (
+    KEY_PREFIX,
     UNSET,
     Capabilities,
     Meeting,
@@ -38,6 +39,7 @@ CAPABILITIES = Capabilities(
     max_minutes=24 * 60,
     title_length=200,
     agenda_length=5000,
+    is_durable=False,
 )
 
 
@@ -63,6 +65,18 @@ class MockProvider(WithoutExtras):
         with self._lock:
             meeting = self._meetings.get(key)
         return [meeting] if meeting and meeting.ref.host == host else []
+
+    def ours(self, host: str | None, starts_at: datetime, ends_at: datetime) -> list[Meeting]:
+        with self._lock:
+            known = list(self._meetings.values())
+        return [
+            one
+            for one in known
+            if (one.key or "").startswith(KEY_PREFIX)
+            and one.ref.host == host
+            and one.starts_at < ends_at
+            and one.ends_at > starts_at
+        ]
 
     def get(self, ref: MeetingRef) -> Meeting:
         with self._lock:

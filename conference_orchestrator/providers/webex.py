@@ -8,12 +8,13 @@ behind; there is no idempotency key, so that a create without an answer is ambig
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from conference_orchestrator.kernel.times import rfc3339
 from conference_orchestrator.providers.base import (
+    KEY_PREFIX,
     Capabilities,
     Meeting,
     MeetingChanges,
@@ -81,21 +82,37 @@ class WebexProvider(WithoutExtras):
         return self._meeting("create", answer, spec.host)
 
     def find(self, key: str, host: str | None, starts_at: datetime, ends_at: datetime) -> list[Meeting]:
+        return self._hosted("find", host, starts_at, ends_at, lambda tag: tag == key, {"integrationTag": key})
+
+    def ours(self, host: str | None, starts_at: datetime, ends_at: datetime) -> list[Meeting]:
+        return self._hosted("ours", host, starts_at, ends_at, lambda tag: tag.startswith(KEY_PREFIX), {})
+
+    def _hosted(
+        self,
+        operation: str,
+        host: str | None,
+        starts_at: datetime,
+        ends_at: datetime,
+        is_wanted: Callable[[str], bool],
+        narrowed: Mapping[str, str],
+    ) -> list[Meeting]:
         # The exact match is made here: a host's list also holds meetings to which the host is only invited. A day on
         # each side, because a list is a matter of the provider's own reading of the bounds.
         day = timedelta(days=1)
         query = {
-            "integrationTag": key,
             "from": rfc3339(to_the_minute(starts_at) - day),
             "to": rfc3339(to_the_minute(ends_at) + day),
             "max": "100",
             "current": "false",
+            **narrowed,
+            **_on_behalf(host),
         }
         try:
-            listed = list(self._webex.listed("find", "meetings", query | _on_behalf(host)))
-            return [meeting_from(item, host) for item in listed if key in _tags(item) and _is_hosted_by(item, host)]
+            listed = list(self._webex.listed(operation, "meetings", query))
+            tagged = [item for item in listed if any(map(is_wanted, _tags(item))) and _is_hosted_by(item, host)]
+            return [meeting_from(item, host) for item in tagged]
         except Unreadable as error:
-            raise self._webex.lost("find", str(error)) from None
+            raise self._webex.lost(operation, str(error)) from None
 
     def get(self, ref: MeetingRef) -> Meeting:
         answer = self._webex.call("get", "GET", self._path(ref, "get"), query=_on_behalf(ref.host))
