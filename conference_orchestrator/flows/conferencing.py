@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from conference_orchestrator.flows import delivering, hosting
+from conference_orchestrator.flows import circuits, delivering, host_keys, hosting
 from conference_orchestrator.flows.hosting import ensure_later, issue_later, provider_named
 from conference_orchestrator.flows.provider_steps import Outcome, Step, act
 from conference_orchestrator.kernel import ports
@@ -26,6 +26,7 @@ from conference_orchestrator.ledger import invitations
 from conference_orchestrator.providers.base import MeetingRef, MeetingSpec
 from conference_orchestrator.providers.errors import (
     Ambiguous,
+    AuthError,
     HostUnavailable,
     NotFound,
     ProviderError,
@@ -34,13 +35,15 @@ from conference_orchestrator.providers.errors import (
     Unreachable,
 )
 from conference_orchestrator.scheduling import conferences, host_pool, webinar_requests
-from conference_orchestrator.scheduling.conferences import Conference, State
+from conference_orchestrator.scheduling.conferences import Conference, Kind, State
 
 LEASE = timedelta(minutes=2)
 SETTLING = [timedelta(seconds=s) for s in (5, 30, 120)]
 ATTEMPTS = 6
 WAITS = [timedelta(seconds=s) for s in (2, 5, 15, 30, 60)]
 JOIN_BEFORE_MINUTES = 15
+PROVIDER_CLOSED = "the provider does not answer; it is asked again by itself"
+QUOTA_USED = "the host account may create no further meeting today"
 
 
 def ensure(conference_id: UUID) -> None:
@@ -118,6 +121,7 @@ def retry(conference_id: UUID, *, by: Principal) -> ConferenceView:
         if found.state not in {State.FAILED, State.DEGRADED, State.MISSING, State.WANTED}:
             raise RuleBroken(f"The conference is {found.state}: there is nothing to try again.", state=found.state)
         found.attempts = found.waits = 0
+        circuits.reopen(found.provider)
         if found.state == State.FAILED:
             found.state = State.WANTED
         tx.after(ensure_later(found.id))
@@ -132,10 +136,7 @@ def _begin(conference_id: UUID) -> Step | None:
             tx.after(ensure_later(conference_id, due_at=conference.lease_until))
             return None
         do = _next(conference, now=tx.now)
-        if do == "create" and not hosting.reserve_host(conference):
-            conference.state, conference.problem = State.WANTED, hosting.NO_HOST
-            do = None
-        if do is None:
+        if do is None or not _may(tx, conference, do):
             return None
         worker = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         conference.worker, conference.lease_until = worker, tx.now + LEASE
@@ -148,6 +149,24 @@ def _begin(conference_id: UUID) -> Step | None:
             conference.attempted_start, conference.attempted_end = conference.starts_at, conference.ends_at
             conference.attempted_host = conference.host
         return _step(do, conference, worker=worker)
+
+
+def _may(tx: Transaction, conference: Conference, do: str) -> bool:
+    """Whether it can be done now; if not, why stands in the conference, and it comes back by itself."""
+    if (until := circuits.closed_until(tx, conference.provider)) is not None:
+        conference.problem = conference.problem or PROVIDER_CLOSED
+        tx.after(ensure_later(conference.id, due_at=until))
+        return False
+    if do != "create":
+        return True
+    if not hosting.reserve_host(conference):
+        conference.state, conference.problem = State.WANTED, hosting.NO_HOST
+        return False
+    if (until := circuits.quota_used_until(tx, conference.provider, conference.host)) is not None:
+        conference.state, conference.problem = State.WANTED, QUOTA_USED
+        tx.after(ensure_later(conference.id, due_at=until))
+        return False
+    return True
 
 
 def _next(conference: Conference, *, now: datetime) -> str | None:
@@ -169,11 +188,12 @@ def _next(conference: Conference, *, now: datetime) -> str | None:
 
 
 def _spec(conference: Conference) -> MeetingSpec:
-    longest = provider_named()(conference.provider).capabilities().title_length
+    able = provider_named()(conference.provider).capabilities()
+    longest = able.title_length
     fits = len(conference.title) <= longest
     return MeetingSpec(
         key=conference.key,
-        kind="meeting",
+        kind="webinar" if conference.kind == Kind.WEBINAR and "webinar" in able.kinds else "meeting",
         title=conference.title if fits else conference.title[: longest - 1].rstrip() + "…",
         agenda="",
         starts_at=conference.starts_at,
@@ -209,6 +229,7 @@ def _finish(step: Step, outcome: Outcome) -> None:
     """Commit what came of the step, and what has to happen next."""
     with transaction() as tx:
         conference = conferences.get(step.conference_id, visible_to=SYSTEM, lock=True)
+        circuits.noted(tx, step.provider, outcome.error)
         if conference.worker != step.worker:
             _finish_late(tx, conference, step, outcome)
             return
@@ -244,6 +265,8 @@ def _present(tx: Transaction, conference: Conference, step: Step, outcome: Outco
     spec = _spec(conference)
     conference.attempted_at, conference.looks, conference.waits, conference.problem = None, 0, 0, None
     conference.meeting_id, conference.number, conference.join_url = meeting.ref.id, meeting.number, meeting.join_url
+    conference.registration_url, conference.missed = meeting.registration_url, 0
+    conference.secrets = host_keys.sealed(meeting.secrets)
     # A title that was shortened for the provider stands there as wanted.
     conference.present_title = conference.title if meeting.title == spec.title else meeting.title
     conference.present_start, conference.present_end = meeting.starts_at, meeting.ends_at
@@ -265,6 +288,8 @@ def _present(tx: Transaction, conference: Conference, step: Step, outcome: Outco
 def _gone(conference: Conference) -> None:
     conference.state = State.WANTED if conference.is_wanted else State.CANCELLED
     conference.meeting_id = conference.number = conference.join_url = conference.problem = None
+    conference.registration_url = conference.secrets = None
+    conference.missed = 0
     conference.present_title = conference.present_start = conference.present_end = conference.present_host = None
     conference.attempts = 0
     if not conference.is_wanted:
@@ -294,7 +319,7 @@ def _failed(tx: Transaction, conference: Conference, step: Step, error: Provider
         case Ambiguous():
             tx.after(ensure_later(conference.id, due_at=tx.now + SETTLING[0]))
             conference.looks = 1
-        case Unreachable() | RateLimited() | Transient():
+        case Unreachable() | RateLimited() | Transient() | AuthError():
             if step.do == "create":
                 conference.state = State.WANTED
                 conference.attempts -= 1  # it never counted at the provider
@@ -319,8 +344,6 @@ def _come_back(tx: Transaction, conference: Conference, error: ProviderError) ->
     if error.retry_after is not None:
         wait = max(wait, timedelta(seconds=error.retry_after))
     tx.after(ensure_later(conference.id, due_at=tx.now + wait))
-    if conference.waits == len(WAITS):
-        _alert(tx, conference, "The provider cannot be reached", f"{error.message}. It is tried again by itself")
 
 
 def _give_up(tx: Transaction, conference: Conference, why: str) -> None:

@@ -55,7 +55,7 @@ def test_the_provider_is_left_alone_as_long_as_it_asks(
     assert len(provider.meetings) == 1
 
 
-@pytest.mark.parametrize("refusal", [errors.Invalid, errors.AuthError, errors.Forbidden, errors.Conflict])
+@pytest.mark.parametrize("refusal", [errors.Invalid, errors.Forbidden, errors.Conflict])
 def test_a_refusal_fails_at_once_with_one_alert(
     house: House, scene: Scene, provider: FaultyProvider, conference_id: UUID, refusal: type[errors.ProviderError]
 ) -> None:
