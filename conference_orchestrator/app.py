@@ -25,7 +25,6 @@ from conference_orchestrator.settings import Settings, SettingsError
 LATER = {
     "imap_url": "answers by mail cannot be read yet; people answer through the link in the invitation",
     "oidc_issuer": "single sign-on is not available yet",
-    "webex_webhook_secret": "webhooks are not received yet",
 }
 
 

@@ -286,12 +286,7 @@ def _present(tx: Transaction, conference: Conference, step: Step, outcome: Outco
 
 
 def _gone(conference: Conference) -> None:
-    conference.state = State.WANTED if conference.is_wanted else State.CANCELLED
-    conference.meeting_id = conference.number = conference.join_url = conference.problem = None
-    conference.registration_url = conference.secrets = None
-    conference.missed = 0
-    conference.present_title = conference.present_start = conference.present_end = conference.present_host = None
-    conference.attempts = 0
+    conference.meeting_is_gone()
     if not conference.is_wanted:
         host_pool.release(conference.id)
         # A later meeting of this conference must not be taken for this one.

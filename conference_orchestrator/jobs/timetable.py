@@ -24,7 +24,11 @@ EVERY = {
     "close-past-sessions": timedelta(minutes=5),
     "escalate-registrations": timedelta(minutes=10),
     "watch-quorum": timedelta(minutes=10),
+    "gather-attendance": timedelta(minutes=10),
     "sweep-conferences": timedelta(minutes=15),
+    "look-at-providers": timedelta(minutes=15),
+    "look-far-ahead": timedelta(days=1),
+    "listen-to-providers": timedelta(days=1),
     "extend-rounds": timedelta(hours=1),
     "prune-bookkeeping": timedelta(hours=1),
 }

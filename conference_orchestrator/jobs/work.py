@@ -8,14 +8,19 @@ from uuid import UUID
 
 from conference_orchestrator.flows import (
     arranging,
+    attending,
     bookkeeping,
     conferencing,
     delivering,
+    finding,
     inviting,
     joining,
+    moving,
     offering,
     panels,
+    provider_events,
     rounds,
+    sweeping,
     watching,
 )
 
@@ -23,7 +28,14 @@ WORK: dict[str, Callable[[dict[str, Any]], None]] = {
     # what changes bring about
     "deliver": lambda payload: delivering.deliver([UUID(one) for one in payload["messages"]]),
     "ensure-conference": lambda payload: conferencing.ensure(UUID(payload["conference"])),
+    "check-meeting": lambda payload: sweeping.check_meeting(payload["provider"], payload["meeting"]),
+    "clear-away": moving.clear_away,
+    "delete-orphan": lambda payload: finding.delete_orphan(UUID(payload["finding"])),
     "issue-invitations": lambda payload: inviting.issue(UUID(payload["conference"])),
+    "invite-panellists": lambda payload: attending.invite_panellists(
+        UUID(payload["conference"]), attempt=payload["attempt"]
+    ),
+    "take-attendance": lambda payload: attending.take(UUID(payload["conference"])),
     "refresh-group": lambda payload: inviting.refresh_group(UUID(payload["group"])),
     "allocate-request": lambda payload: panels.allocate_accepted(UUID(payload["request"])),
     "offer-slots": lambda payload: offering.offer_slots(UUID(payload["group"])),
@@ -35,6 +47,10 @@ WORK: dict[str, Callable[[dict[str, Any]], None]] = {
     "close-past-sessions": lambda _: rounds.close_past(),
     "watch-quorum": lambda _: watching.watch_quorum(),
     "sweep-conferences": lambda _: conferencing.sweep(),
+    "look-at-providers": lambda _: sweeping.look_near(),
+    "look-far-ahead": lambda _: sweeping.look_far(),
+    "listen-to-providers": lambda _: provider_events.listen(),
+    "gather-attendance": lambda _: attending.gather(),
     "deliver-overdue": lambda _: delivering.deliver_overdue(),
     "expire-offers": lambda _: offering.expire_offers(),
     "escalate-registrations": lambda _: joining.escalate(),

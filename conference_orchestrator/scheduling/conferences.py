@@ -6,7 +6,7 @@ The row says what is wanted (a window, a title, a host) and what is present at t
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
@@ -136,6 +136,27 @@ class Conference(Versioned, Model):
         self.is_wanted, self.reason = True, None
         self.title, self.starts_at, self.ends_at = title, starts_at, ends_at
 
+    def look_anew(self, starts_at: datetime, ends_at: datetime, *, host: str | None, at: datetime) -> None:
+        """A meeting under our key may exist in that window: have `ensure` look for it before anything else."""
+        self.attempted_at, self.looks = at, 0
+        self.attempted_start, self.attempted_end, self.attempted_host = starts_at, ends_at, host
+
+    def meeting_is_gone(self) -> None:
+        """Nothing stands at the provider any more; where it is still wanted `ensure` makes it again."""
+        self.state = State.WANTED if self.is_wanted else State.CANCELLED
+        self.meeting_id = self.number = self.join_url = self.registration_url = self.secrets = self.problem = None
+        self.present_title = self.present_start = self.present_end = self.present_host = None
+        self.attempts = self.missed = 0
+
+    def start_over(self, provider: str) -> None:
+        """Want it at another provider: what stands at the old one is no concern of this conference any more."""
+        self.meeting_is_gone()
+        self.provider, self.key, self.host = provider, new_key(), None
+        self.looks = self.waits = 0
+        self.attempted_at = self.attempted_start = self.attempted_end = self.attempted_host = None
+        # Who is at work on the old meeting finds that it is not theirs to finish.
+        self.worker = self.lease_until = None
+
     def cancel(self, reason: str | None) -> None:
         """It is not wanted any more; `ensure` takes the meeting away, the calendars are told at once."""
         self.is_wanted, self.reason = False, reason
@@ -249,11 +270,58 @@ def unsettled(*, now: datetime) -> list[UUID]:
             Conference.attempted_at.is_not(None),
         ),
     )
-    unmade = Conference.state.in_([State.WANTED, State.PROVISIONING, State.MISSING])
+    # What is missing waits for a person: a meeting is not replaced behind the backs of those who hold its link.
+    unmade = Conference.state.in_([State.WANTED, State.PROVISIONING])
     wanted = and_(Conference.is_wanted, or_(unmade, elsewhere))
     unwanted = and_(~Conference.is_wanted, Conference.state.not_in([State.CANCELLED, State.HELD]))
     statement = select(Conference.id).where(Conference.ends_at > now, or_(wanted, unwanted))
     return list(db.session.scalars(statement.order_by(Conference.starts_at)))
+
+
+def providers_ahead(*, now: datetime) -> list[str]:
+    """The providers at which meetings of coming conferences may stand."""
+    return list(db.session.scalars(select(Conference.provider).where(Conference.ends_at > now).distinct()))
+
+
+def hosts_ahead(provider: str, *, now: datetime) -> set[str | None]:
+    """The host accounts under which meetings of coming conferences stand, None for the owner of the credentials."""
+    statement = select(Conference.present_host).where(
+        Conference.provider == provider, Conference.ends_at > now, Conference.meeting_id.is_not(None)
+    )
+    return set(db.session.scalars(statement.distinct()))
+
+
+def standing(provider: str, *, now: datetime, until: datetime) -> Sequence[Conference]:
+    """The provider's conferences that have a meeting and begin by then, read for a look at it."""
+    statement = select(Conference).where(
+        Conference.provider == provider,
+        Conference.is_wanted,
+        Conference.meeting_id.is_not(None),
+        Conference.ends_at > now,
+        Conference.starts_at < until,
+        Conference.state.in_([State.READY, State.DEGRADED, State.MISSING]),
+    )
+    found = db.session.scalars(statement.order_by(Conference.starts_at, Conference.id)).all()
+    # No transaction stays open while the provider is asked.
+    db.session.close()
+    return found
+
+
+def with_meeting(provider: str, meeting_id: str, *, now: datetime) -> Sequence[Conference]:
+    """The coming conference that has this meeting, if any; read for a look at it."""
+    statement = select(Conference).where(
+        Conference.provider == provider, Conference.meeting_id == meeting_id, Conference.ends_at > now
+    )
+    found = db.session.scalars(statement).all()
+    db.session.close()
+    return found
+
+
+def by_keys(keys: Collection[str], *, lock: bool = False) -> dict[str, Conference]:
+    """The conferences that have these keys."""
+    statement = select(Conference).where(Conference.key.in_(keys)).order_by(Conference.id)
+    found = db.session.scalars(statement.with_for_update() if lock else statement)
+    return {conference.key: conference for conference in found}
 
 
 def with_problem(problem: str, *, now: datetime) -> list[UUID]:

@@ -78,9 +78,16 @@ POLICY: dict[str, frozenset[Role]] = {
     "replan.apply": GROUPS,
     "webinar.read": frozenset({RR, HD, AU}),
     "webinar.submit": frozenset({RR, HD}),
+    "webinar.change": frozenset({RR, HD}),
     "webinar.decide": DESK,
+    "webinar.register": EVERYBODY,  # who holds the link of a webinar asks for an invitation
     "conference.read": SIGNED_IN,
     "conference.change": DESK,
+    "attendance.read": SIGNED_IN,
+    "conference.host-key": GROUPS,  # a coordinator the own group's, around its time
+    "finding.read": DESK,
+    "finding.resolve": DESK,
+    "event.receive": EVERYBODY,  # the signature over the body tells who sends
     "delivery.read": SIGNED_IN,
     "delivery.retry": frozenset({GC, RR, HD}),
     "host.read": DESK,

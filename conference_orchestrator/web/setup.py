@@ -8,7 +8,7 @@ from http import HTTPStatus
 import structlog
 from flask import Flask, Response, g, request
 
-from conference_orchestrator.web import health, pages, policy, problems
+from conference_orchestrator.web import health, hooks, pages, policy, problems
 from conference_orchestrator.web.api import openapi
 
 log = structlog.get_logger("conference_orchestrator.http")
@@ -27,6 +27,7 @@ def register(app: Flask) -> None:
     problems.register(app)
     openapi.register(app)
     app.register_blueprint(health.health)
+    app.register_blueprint(hooks.hooks)
     pages.register(app)
     app.before_request(_begin)
     app.after_request(_guarded)

@@ -7,14 +7,15 @@ from uuid import UUID
 
 from marshmallow import Schema, fields
 
-from conference_orchestrator.flows import access, conferencing, inviting
+from conference_orchestrator.flows import access, conferencing, host_keys, inviting, moving
 from conference_orchestrator.flows.access import Known
 from conference_orchestrator.flows.conferencing import ConferenceView
+from conference_orchestrator.flows.host_keys import HostKey
 from conference_orchestrator.flows.inviting import Invited
 from conference_orchestrator.kernel import ports
 from conference_orchestrator.kernel.principal import Role
 from conference_orchestrator.scheduling.conferences import State
-from conference_orchestrator.web.fields import Choice, Instant, Text
+from conference_orchestrator.web.fields import Choice, Instant, OneLine, Text
 from conference_orchestrator.web.kit import (
     Form,
     Json,
@@ -92,6 +93,19 @@ class ConferenceCancellation(Form):
     reason = Text(2000, required=True)
 
 
+class OtherProvider(Form):
+    """The provider, by its entry-point name, at which the conference is to be held from now on."""
+
+    provider = OneLine(64, required=True)
+
+
+class HostKeySchema(Schema):
+    """The host account and its key for this meeting."""
+
+    host = fields.String(allow_none=True)
+    host_key = fields.String()
+
+
 @conferences_api.get("/conferences")
 @allow("conference.read")
 @conferences_api.query(ConferenceQuery)
@@ -134,6 +148,24 @@ def cancel(entered: Json, conference_id: UUID) -> Json:
 def retry(_nothing: Json, conference_id: UUID) -> Json:
     """Try again what was given up at the provider."""
     return _answer(conferencing.retry(conference_id, by=principal()))
+
+
+@conferences_api.post("/conferences/<uuid:conference_id>/provider")
+@allow("conference.change")
+@conferences_api.arguments(OtherProvider)
+@conferences_api.response(200, ConferenceSchema)
+def move_to_provider(entered: Json, conference_id: UUID) -> Json:
+    """Hold the conference at another provider; everyone gets the new link as an update of the invitation."""
+    moved = moving.move_to_provider(conference_id, entered["provider"], by=principal(), expected=expected())
+    return _answer(moved)
+
+
+@conferences_api.get("/conferences/<uuid:conference_id>/host-key")
+@allow("conference.host-key")
+@conferences_api.response(200, HostKeySchema)
+def host_key(conference_id: UUID) -> HostKey:
+    """Read what makes its reader host of the meeting; a coordinator from an hour before the start until the end."""
+    return host_keys.host_key(conference_id, by=principal())
 
 
 def _answer(view: ConferenceView) -> Json:
