@@ -19,6 +19,7 @@ from typing import Any
 LATEST = Path(__file__).with_name("latest.json")
 ROUNDS = 5
 COLUMNS = ("row", "work", "ours", "limit", "ours / limit", "goal", "reached")
+REACHED = {True: "yes", False: "no", None: "-"}
 
 
 class WrongOutcome(Exception):
@@ -27,7 +28,7 @@ class WrongOutcome(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """What a row is to reach: a ratio to the limit of at least so much, or a figure of at most so much."""
+    """What a row is to reach: a ratio to the limit of at least so much, or a figure of at most so much; or nothing."""
 
     ratio_at_least: float | None = None
     ours_at_most: float | None = None
@@ -50,9 +51,11 @@ class Measured:
         return median(ours / limit for ours, limit in zip(self.ours, self.limit, strict=True))
 
     @property
-    def is_reached(self) -> bool:
-        """Whether the goal is reached."""
+    def is_reached(self) -> bool | None:
+        """Whether the goal is reached; None for a row that has none."""
         wanted, most = self.goal.ratio_at_least, self.goal.ours_at_most
+        if wanted is None and most is None:
+            return None
         return (wanted is None or self.ratio >= wanted) and (most is None or median(self.ours) <= most)
 
     @property
@@ -60,7 +63,7 @@ class Measured:
         """The goal as the table shows it."""
         if self.goal.ratio_at_least is not None:
             return f"ratio >= {self.goal.ratio_at_least:.2f}"
-        return f"ours <= {self.goal.ours_at_most:g} {self.unit}"
+        return "none" if self.goal.ours_at_most is None else f"ours <= {self.goal.ours_at_most:g} {self.unit}"
 
 
 def table(measured: Iterable[Measured]) -> str:
@@ -102,4 +105,4 @@ def end_in_order() -> None:
 
 def _line(one: Measured) -> tuple[str, ...]:
     ours, limit = (f"{median(figures):.3g} {one.unit}" for figures in (one.ours, one.limit))
-    return (one.row, one.work, ours, limit, f"{one.ratio:.2f}", one.goal_in_words, "yes" if one.is_reached else "no")
+    return (one.row, one.work, ours, limit, f"{one.ratio:.2f}", one.goal_in_words, REACHED[one.is_reached])

@@ -30,6 +30,17 @@ LAST_SLOT = Measured(
 ROUNDS = Measured(row="P3", work="rounds", unit="ms", ours=[9.04, 8, 8.5], limit=[4, 4, 4], goal=Goal(ours_at_most=8))
 
 
+IN_LINE = Measured(row="P2", work="in line", unit="requests/s", ours=[20], limit=[100], goal=Goal())
+
+
+def test_a_row_without_a_goal_reaches_none_and_misses_none():
+    assert (
+        table([IN_LINE]).splitlines()[-1]
+        == "| P2  | in line | 20 requests/s | 100 requests/s | 0.20         | none | -       |"
+    )
+    assert as_json([IN_LINE], at=datetime(2026, 11, 23, 9, tzinfo=UTC))["rows"][0]["reached"] is None
+
+
 def test_the_table_shows_medians_the_ratio_of_the_pairs_and_the_goal():
     assert table([LAST_SLOT, ROUNDS]).splitlines() == [
         "| row | work      | ours          | limit          | ours / limit | goal          | reached |",
