@@ -22,7 +22,6 @@ from conference_orchestrator.kernel.transaction import Transaction, transaction,
 from conference_orchestrator.scheduling.provider_states import CreateAttempt, SeenEvent
 
 KEPT = timedelta(hours=24)
-EVENTS_KEPT = timedelta(days=30)
 LEASE = timedelta(minutes=1)
 
 
@@ -164,8 +163,7 @@ def prune() -> None:
         db.session.execute(delete(RateCount).where(RateCount.window_at < tx.now - KEPT))
         db.session.execute(delete(UsedChallenge).where(UsedChallenge.expires_at < tx.now))
         db.session.execute(delete(CreateAttempt).where(CreateAttempt.created_at < tx.now - KEPT))
-        # A provider sends an event again for days, not for longer.
-        db.session.execute(delete(SeenEvent).where(SeenEvent.created_at < tx.now - EVENTS_KEPT))
+        db.session.execute(delete(SeenEvent).where(SeenEvent.created_at < tx.now - KEPT))
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def closed_until(tx: Transaction, provider: str) -> datetime | None:
         return None
     if state.closed_until > tx.now:
         return state.closed_until
-    if state.failures <= TOLERATED:
+    if state.failures <= TOLERATED and state.problem is None:
         return None
     looking = update(ProviderState).where(
         ProviderState.provider == provider, ProviderState.closed_until == state.closed_until
@@ -55,12 +55,22 @@ def closed_until(tx: Transaction, provider: str) -> datetime | None:
     return None if first else until
 
 
+def closed_now(tx: Transaction) -> set[str]:
+    """The providers that nobody may call now."""
+    return set(db.session.scalars(select(ProviderState.provider).where(ProviderState.closed_until > tx.now)))
+
+
 def noted(tx: Transaction, provider: str, error: ProviderError | None) -> None:
-    """A call ended so: close the provider to calls for a while, or open it again."""
+    """A call ended so: close the provider to calls for a while, or open it again.
+
+    A pause that it asked for (429) holds although another call was answered meanwhile.
+    """
     if error is None or not isinstance(error, (RateLimited, AuthError, Unreachable, Transient, Ambiguous)):
         known = db.session.get(ProviderState, provider, populate_existing=True)
-        if known is not None and (known.failures or known.closed_until or known.problem):
+        if known is not None and (known.failures > TOLERATED or known.problem):
             reopen(provider)
+        elif known is not None:
+            known.failures = 0
         return
     state = _of(provider)
     match error:
@@ -98,7 +108,8 @@ def quota_used_until(tx: Transaction, provider: str, host: str | None) -> dateti
     used, oldest = db.session.execute(within).one()
     if used >= most:
         until: datetime = oldest + DAY
-        _alert(tx, provider, "A host account has used its quota", f"{host or 'The owner of the token'} made {used}")
+        said = f"{host or 'The owner of the token'} has made {used} meetings within a day; it goes on by itself"
+        _alert(tx, provider, "A host account has used its quota", said, since=f"{host}:{until:%Y-%m-%d}")
         return until
     db.session.add(CreateAttempt(provider=provider, host=host, created_at=tx.now))
     return None
@@ -112,7 +123,7 @@ def _of(provider: str) -> ProviderState:
     return state
 
 
-def _alert(tx: Transaction, provider: str, title: str, detail: str) -> None:
-    delivering.tell_helpdesk(
-        tx, title, f"{provider}: {detail}.", path="/", cause=f"provider:{provider}:{title}:{tx.now:%Y-%m-%dT%H}"
-    )
+def _alert(tx: Transaction, provider: str, title: str, detail: str, *, since: str | None = None) -> None:
+    """Tell the helpdesk, once for what goes on `since` the same cause, else once an hour."""
+    cause = f"provider:{provider}:{title}:{since or f'{tx.now:%Y-%m-%dT%H}'}"
+    delivering.tell_helpdesk(tx, title, f"{provider}: {detail}.", path="/", cause=cause)

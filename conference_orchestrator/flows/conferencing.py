@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from conference_orchestrator.flows import circuits, delivering, host_keys, hosting
+from conference_orchestrator.flows import circuits, clearing, delivering, host_keys, hosting
 from conference_orchestrator.flows.hosting import ensure_later, issue_later, provider_named
-from conference_orchestrator.flows.provider_steps import Outcome, Step, act
+from conference_orchestrator.flows.provider_steps import SETTLING, Outcome, Step, act
 from conference_orchestrator.kernel import ports
 from conference_orchestrator.kernel.errors import RuleBroken
+from conference_orchestrator.kernel.outbox import Task
 from conference_orchestrator.kernel.paging import Page, Paging
 from conference_orchestrator.kernel.principal import SYSTEM, Principal
 from conference_orchestrator.kernel.transaction import Transaction, transaction
@@ -34,11 +35,10 @@ from conference_orchestrator.providers.errors import (
     Transient,
     Unreachable,
 )
-from conference_orchestrator.scheduling import conferences, host_pool, webinar_requests
+from conference_orchestrator.scheduling import conferences, webinar_requests
 from conference_orchestrator.scheduling.conferences import Conference, Kind, State
 
 LEASE = timedelta(minutes=2)
-SETTLING = [timedelta(seconds=s) for s in (5, 30, 120)]
 ATTEMPTS = 6
 WAITS = [timedelta(seconds=s) for s in (2, 5, 15, 30, 60)]
 JOIN_BEFORE_MINUTES = 15
@@ -54,9 +54,12 @@ def ensure(conference_id: UUID) -> None:
 
 
 def sweep() -> None:
-    """The timer's safety net: wake every conference whose meeting is not as wanted."""
+    """The timer's safety net: wake every conference whose meeting is not as wanted.
+
+    While a provider is left alone its conferences wait: a wake-up more for each with every round would be a storm.
+    """
     with transaction() as tx:
-        for conference_id in conferences.unsettled(now=tx.now):
+        for conference_id in conferences.unsettled(now=tx.now, but_not_at=circuits.closed_now(tx)):
             tx.after(ensure_later(conference_id))
         for conference in conferences.over(now=tx.now):
             conference.state = State.HELD
@@ -124,6 +127,8 @@ def retry(conference_id: UUID, *, by: Principal) -> ConferenceView:
         circuits.reopen(found.provider)
         if found.state == State.FAILED:
             found.state = State.WANTED
+        if found.state == State.MISSING:
+            found.present_title = None
         tx.after(ensure_later(found.id))
     return conference(conference_id, by=by)
 
@@ -135,7 +140,7 @@ def _begin(conference_id: UUID) -> Step | None:
         if conference.lease_until is not None and conference.lease_until > tx.now:
             tx.after(ensure_later(conference_id, due_at=conference.lease_until))
             return None
-        do = _next(conference, now=tx.now)
+        do = _next(tx, conference)
         if do is None or not _may(tx, conference, do):
             return None
         worker = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
@@ -169,17 +174,19 @@ def _may(tx: Transaction, conference: Conference, do: str) -> bool:
     return True
 
 
-def _next(conference: Conference, *, now: datetime) -> str | None:
-    if conference.ends_at <= now or conference.state == State.HELD:
+def _next(tx: Transaction, conference: Conference) -> str | None:
+    if conference.ends_at <= tx.now or conference.state == State.HELD:
         return None
     if conference.attempted_at is not None:
         return "look"
     if not conference.is_wanted:
         if conference.meeting_id is None:
             conference.state = State.CANCELLED
-            host_pool.release(conference.id)
+            hosting.release_host(tx, conference)
         return "cancel" if conference.meeting_id is not None else None
-    if conference.state == State.FAILED or (conference.state == State.READY and not conference.differs):
+    # What is missing is not replaced behind the backs of those who hold its link: a person says so.
+    is_as_wanted = conference.state in {State.READY, State.MISSING} and not conference.differs
+    if conference.state == State.FAILED or is_as_wanted:
         return None
     if conference.meeting_id is None:
         return "create"
@@ -240,7 +247,7 @@ def _finish(step: Step, outcome: Outcome) -> None:
         elif outcome.meeting is not None:
             _present(tx, conference, step, outcome)
         elif step.do == "cancel":
-            _gone(conference)
+            _gone(tx, conference)
             if conference.is_wanted:
                 tx.after(ensure_later(conference.id))
         else:
@@ -251,12 +258,32 @@ def _finish(step: Step, outcome: Outcome) -> None:
 
 
 def _finish_late(tx: Transaction, conference: Conference, step: Step, outcome: Outcome) -> None:
-    """Our lease ran out and another worker took over: it has to look for the meeting that we have made after all."""
-    made = outcome.meeting is not None and outcome.meeting.ref.id != conference.meeting_id
+    """Our lease ran out and another worker took over: it has to look for the meeting that we have made after all.
+
+    Where the conference goes by another key by now, moved to another provider, that meeting is nobody's.
+    """
+    made = outcome.meeting
     doubtful = outcome.error is not None and outcome.error.maybe_applied
-    if step.do == "create" and (made or doubtful):
+    if step.do != "create" or (made is None and not doubtful):
+        return
+    if step.spec.key != conference.key:
+        tx.after(_clear_away_later(step, outcome))
+    elif made is None or made.ref.id != conference.meeting_id:
         conference.attempted_at, conference.looks = tx.now, 0
         tx.after(ensure_later(conference.id))
+
+
+def _clear_away_later(step: Step, outcome: Outcome) -> Task:
+    left = clearing.Leftover(
+        provider=step.provider,
+        key=step.spec.key,
+        meeting_id=outcome.meeting.ref.id if outcome.meeting else None,
+        host=step.spec.host,
+        starts_at=step.spec.starts_at,
+        ends_at=step.spec.ends_at,
+        in_doubt=outcome.meeting is None,
+    )
+    return clearing.clear_away_later(left)
 
 
 def _present(tx: Transaction, conference: Conference, step: Step, outcome: Outcome) -> None:
@@ -285,10 +312,10 @@ def _present(tx: Transaction, conference: Conference, step: Step, outcome: Outco
     tx.after(issue_later(conference.id))
 
 
-def _gone(conference: Conference) -> None:
+def _gone(tx: Transaction, conference: Conference) -> None:
     conference.meeting_is_gone()
     if not conference.is_wanted:
-        host_pool.release(conference.id)
+        hosting.release_host(tx, conference)
         # A later meeting of this conference must not be taken for this one.
         conference.key = conferences.new_key()
 
@@ -323,7 +350,7 @@ def _failed(tx: Transaction, conference: Conference, step: Step, error: Provider
             # Gone, or not to be seen yet where it was made a moment ago: it is made anew after the looks.
             conference.attempted_at, conference.looks = tx.now, 0
             conference.attempted_start, conference.attempted_end = conference.present_start, conference.present_end
-            _gone(conference)
+            _gone(tx, conference)
             tx.after(ensure_later(conference.id))
         case HostUnavailable() if conference.attempts < ATTEMPTS:
             conference.state = State.WANTED

@@ -10,11 +10,12 @@ from threading import Event
 from time import monotonic
 from uuid import uuid4
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 
+from conference_orchestrator.kernel import ports
 from conference_orchestrator.kernel.database import db, insert_new
 from conference_orchestrator.kernel.sealing import seal, unseal
-from conference_orchestrator.kernel.transaction import transaction
+from conference_orchestrator.kernel.transaction import Transaction, transaction, with_next_commit
 from conference_orchestrator.providers.tokens import Tokens
 from conference_orchestrator.scheduling.provider_states import ProviderState
 
@@ -54,7 +55,7 @@ class SealedTokens:
         try:
             yield
         finally:
-            with transaction():
+            with _transaction():
                 ours = update(ProviderState).where(ProviderState.provider == provider)
                 db.session.execute(ours.where(ProviderState.locked_by == holder).values(locked_until=None))
 
@@ -66,19 +67,35 @@ class SealedTokens:
             "refresh_token": tokens.refresh_token,
             "refresh_expires_at": _text(tokens.refresh_expires_at),
         }
-        with transaction():
+        with _transaction():
             db.session.execute(insert_new(ProviderState).values(provider=provider, failures=0))
             one = update(ProviderState).where(ProviderState.provider == provider)
             db.session.execute(one.values(tokens=seal(PURPOSE, json.dumps(kept))))
 
 
 def _taken(provider: str, holder: str) -> bool:
-    with transaction() as tx:
+    # Those who wait only read: on SQLite each write would hold up everybody else's.
+    with db.engine.connect() as connection:
+        busy = select(ProviderState.provider).where(ProviderState.provider == provider, ~_is_free(ports.clock().now()))
+        if connection.scalar(busy) is not None:
+            return False
+    with _transaction() as tx:
         db.session.execute(insert_new(ProviderState).values(provider=provider, failures=0))
-        free = or_(ProviderState.locked_until.is_(None), ProviderState.locked_until <= tx.now)
-        one = update(ProviderState).where(ProviderState.provider == provider, free)
+        one = update(ProviderState).where(ProviderState.provider == provider, _is_free(tx.now))
         taken = one.values(locked_until=tx.now + LEASE, locked_by=holder).returning(ProviderState.provider)
         return db.session.execute(taken).one_or_none() is not None
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    return or_(ProviderState.locked_until.is_(None), ProviderState.locked_until <= now)
+
+
+@contextmanager
+def _transaction() -> Iterator[Transaction]:
+    # An adapter renews its credentials amid a flow's work: the mark of an Idempotency-Key belongs to that work's own
+    # commit and must not go with this one.
+    with with_next_commit(lambda _connection: None), transaction() as tx:
+        yield tx
 
 
 def _text(at: datetime | None) -> str | None:

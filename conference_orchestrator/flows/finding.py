@@ -84,7 +84,8 @@ def _mend(tx: Transaction, finding: ProviderFinding) -> None:
         conference.meeting_is_gone()
     else:
         conference.present_title = None
-        conference.state = State.READY
+        if conference.state == State.FAILED:
+            conference.state = State.WANTED
     tx.after(ensure_later(conference.id))
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from conference_orchestrator.flows import arranging, directory, entries, fields, people
+from conference_orchestrator.flows import arranging, directory, entries, fields, hosting, people
 from conference_orchestrator.flows.directory import Outcome
 from conference_orchestrator.flows.importing import Report
 from conference_orchestrator.kernel.database import db
@@ -26,7 +26,7 @@ from conference_orchestrator.kernel.errors import Conflict, Invalid, Orchestrato
 from conference_orchestrator.kernel.principal import SYSTEM
 from conference_orchestrator.kernel.transaction import Transaction, transaction
 from conference_orchestrator.network.expert_groups import ExpertGroup
-from conference_orchestrator.scheduling import series
+from conference_orchestrator.scheduling import host_pool, series
 from conference_orchestrator.scheduling.host_pool import HostAccount
 
 Entries = Callable[[Transaction, Mapping[str, Any]], Iterator[Outcome]]
@@ -95,14 +95,19 @@ def _notice(_tx: Transaction, entry: Mapping[str, Any]) -> Iterator[Outcome]:
     yield directory.store_notice(fields.read(entry, entries.NOTICE), by=SYSTEM)[1]
 
 
-def _host_account(_tx: Transaction, entry: Mapping[str, Any]) -> Iterator[Outcome]:
+def _host_account(tx: Transaction, entry: Mapping[str, Any]) -> Iterator[Outcome]:
     values = fields.read(entry, entries.HOST_ACCOUNT)
     account = db.session.scalar(select(HostAccount).filter_by(provider=values["provider"], email=values["email"]))
     if account is None:
         db.session.add(HostAccount(**values))
         yield Outcome.ADDED
-    else:
-        yield directory.assign(account, values)
+        return
+    account = host_pool.locked(account.id, now=tx.now)
+    outcome = directory.assign(account, values)
+    if outcome == Outcome.CHANGED:
+        db.session.flush()
+        hosting.reassign(tx, account)
+    yield outcome
 
 
 def _group(tx: Transaction, entry: Mapping[str, Any]) -> Iterator[Outcome]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -21,6 +21,9 @@ from conference_orchestrator.providers.base import (
 from conference_orchestrator.providers.errors import NotFound, ProviderError
 
 log = structlog.get_logger()
+
+SETTLING = [timedelta(seconds=s) for s in (5, 30, 120)]
+"""After a create without an answer it is looked for at once, and again after each of these: lists lag behind."""
 
 
 @dataclass(frozen=True, kw_only=True)

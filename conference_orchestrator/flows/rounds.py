@@ -24,7 +24,6 @@ from conference_orchestrator.scheduling import (
     allocation,
     allocations,
     conferences,
-    host_pool,
     requests,
     sessions,
     waiting_list,
@@ -186,7 +185,7 @@ def cancel_session(tx: Transaction, cancelling: Session, group: ExpertGroup, rea
     conference = conferences.of_session(cancelling.id, lock=True)
     if conference is not None and conference.is_wanted:
         conference.cancel(reason)
-        host_pool.release(conference.id)
+        hosting.release_host(tx, conference)
         tx.after(ensure_later(conference.id), issue_later(conference.id))
     return touched
 

@@ -26,7 +26,6 @@ from conference_orchestrator.kernel.transaction import Transaction, transaction
 from conference_orchestrator.ledger import messages
 from conference_orchestrator.providers.base import ConferenceProvider, Meeting, MeetingRef, to_the_minute
 from conference_orchestrator.providers.errors import AuthError, NotFound, ProviderError
-from conference_orchestrator.providers.mock import MockProvider
 from conference_orchestrator.scheduling import allocations, conferences, sessions
 from conference_orchestrator.scheduling.conferences import Conference, State
 from conference_orchestrator.settings import SettingsError
@@ -72,7 +71,10 @@ def look_at_meetings() -> Look:
         except SettingsError as error:
             look.troubles.append(_cannot_be_asked(name, str(error), left=len(asked)))
             continue
-        if isinstance(provider, MockProvider):
+        able = provider.capabilities()
+        if not able.keeps_meetings:
+            look.not_asked.append(f"{name}: it keeps no meetings that could be asked for")
+        elif not able.is_durable:
             look.not_asked.append(f"{name}: meetings live in the serving process, not asked")
         else:
             look.troubles += _unchanged(_asked(provider, name, asked))
@@ -220,7 +222,7 @@ def _own_up(trouble: Trouble) -> str | None:
     if conference.version != before.version:
         return None
     if trouble.invariant == "meeting-missing":
-        conference.state, conference.problem = State.MISSING, "the provider has no such meeting any more"
+        conference.meeting_is_gone()
         return "its meeting is made again"
     if trouble.present is not None:
         conference.present_start, conference.present_end = trouble.present.starts_at, trouble.present.ends_at

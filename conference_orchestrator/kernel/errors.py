@@ -17,7 +17,10 @@ The status in the right column is given once, in `web/problems.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from conference_orchestrator.kernel.principal import Principal
 
 
 class OrchestratorError(Exception):
@@ -89,11 +92,26 @@ class SlotTaken(Conflict):
     title = "The slot is taken"
 
 
+class Shown(Protocol):
+    """Something of which each asker is told only what lies within the own scope."""
+
+    def shown_to(self, by: Principal | None) -> Mapping[str, object]:
+        """What the asker, or somebody who is not known, may be told of it."""
+        ...
+
+
 class NoHostFree(Conflict):
-    """Every host account is busy in the window; `next_free` lists starts at which one is free."""
+    """Every host account is busy in the window; `next_free` lists starts at which one is free, `held_by` who has them.
+
+    Who holds them depends on who asks; the answer is made where that is known.
+    """
 
     slug = "no-host-free"
     title = "No host account is free"
+
+    def __init__(self, detail: str, /, *, held_by: Sequence[Shown] = (), **extra: object) -> None:
+        self.held_by = held_by
+        super().__init__(detail, **extra)
 
 
 class RuleBroken(Conflict):

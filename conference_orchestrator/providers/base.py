@@ -269,7 +269,9 @@ class ConferenceProvider(Protocol):
     def create(self, spec: MeetingSpec) -> Meeting:
         """Make a meeting, in one attempt, without any mail by the provider.
 
-        Invalid before any request when a limit is broken. After Ambiguous there may be a meeting.
+        Invalid before any request when a limit is broken. After Ambiguous there may be a meeting. A provider that
+        keeps no meetings makes nothing yet: it tells the address, always the same for one key, and is never Ambiguous;
+        what it has to know later stands in the id.
         """
         ...
 
@@ -288,15 +290,21 @@ class ConferenceProvider(Protocol):
         ...
 
     def get(self, ref: MeetingRef) -> Meeting:
-        """The meeting as it is now. NotFound when it is gone."""
+        """The meeting as it is now. NotFound when it is gone, and while nobody is in one that is not kept."""
         ...
 
     def update(self, ref: MeetingRef, changes: MeetingChanges) -> Meeting:
-        """Change only the fields given, without any mail by the provider. NotFound when it is gone."""
+        """Change only the fields given, without any mail by the provider.
+
+        NotFound when it is gone, and always from a provider that keeps no meetings: there it is created again.
+        """
         ...
 
     def cancel(self, ref: MeetingRef) -> bool:
-        """Delete the meeting, without any mail by the provider. True: deleted now; False: it was already gone."""
+        """Delete the meeting, without any mail by the provider. True: deleted now; False: it was already gone.
+
+        One that is not kept is ended when people are in it; links handed out before may go on working.
+        """
         ...
 
     def invite(self, ref: MeetingRef, people: Sequence[Person], *, role: Role) -> None:
@@ -309,7 +317,9 @@ class ConferenceProvider(Protocol):
     def join_link(self, ref: MeetingRef, person: Person, role: Role) -> str:
         """The link by which this person comes in; the same for all where the provider has none of their own.
 
-        It is for this person alone and for the hours of the meeting: in no log, and only shown to this person.
+        It is for this person alone and for the hours of the meeting: in no log, and only shown to this person. Ask for
+        it when the person is about to come in: Invalid, with the hours, where the room is not open then. NotFound when
+        the meeting is gone.
         """
         ...
 

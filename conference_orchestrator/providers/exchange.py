@@ -6,6 +6,7 @@ had been sent: before that a create may be repeated, after that perhaps there is
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 import time
@@ -28,6 +29,9 @@ LARGEST_BODY = 1_000_000
 """Bytes of an answer that are read."""
 SHORTEST_WAIT, LONGEST_WAIT, USUAL_WAIT = 1.0, 3600.0, 15.0
 """Seconds: bounds for what `Retry-After` asks, and what is waited when it says nothing."""
+
+# At debug level urllib3 writes whole addresses, and their queries hold people's addresses and passwords.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
 
 class NotSent(Exception):
@@ -75,14 +79,17 @@ def exchange(
     method: str,
     url: str,
     *,
-    token: str,
+    token: str | None,
     timeouts: Timeouts,
     query: Mapping[str, str] | None = None,
     body: Mapping[str, object] | None = None,
+    form: Mapping[str, str] | None = None,
+    accept: str = "application/json",
 ) -> Answer:
-    """Send one request with the bearer token, and `body` as JSON. Raises NotSent or NoAnswer.
+    """Send one request with the bearer token, if any, and `body` as JSON or `form` as a form.
 
-    The texts of both tell neither the token nor the query, and no other exception is chained to them.
+    Raises NotSent or NoAnswer, whose texts tell neither the token nor what was sent, and to which no other
+    exception is chained.
     """
     # A session for each call: a kept connection that the server has just closed would make a create ambiguous for
     # nothing, and cookies would pass from one thread to another.
@@ -93,6 +100,8 @@ def exchange(
                 url,
                 params=query,
                 json=body,
+                data=form,
+                headers={"Accept": accept},
                 auth=_Bearer(token),
                 timeout=(timeouts.connect, timeouts.read),
                 allow_redirects=False,
@@ -117,13 +126,14 @@ def _body(raw: HTTPResponse, *, within: float) -> bytes:
 
 
 class _Bearer(AuthBase):
-    """The token, given as `auth` because a password in ~/.netrc would otherwise replace the header."""
+    """The token, given as `auth` even when there is none: a password in ~/.netrc would otherwise make the header."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str | None) -> None:
         self._token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        if self._token is not None:
+            request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 
 
@@ -177,7 +187,7 @@ class _Session(requests.Session):
         self.mount("https://", _Adapter())
         self.mount("http://", _Adapter())
         # Uncompressed, so that the bound on the bytes is one on the memory too.
-        self.headers.update({"Accept": "application/json", "Accept-Encoding": "identity"})
+        self.headers["Accept-Encoding"] = "identity"
 
     def get_redirect_target(self, _response: requests.Response) -> None:
         """None, always: even unfollowed, requests reads the whole body of a redirect to prepare the next request."""

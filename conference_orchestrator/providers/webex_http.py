@@ -7,19 +7,17 @@ trackingId}`, any part of which may be missing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from requests.utils import parse_header_links
 
+from conference_orchestrator.providers.calling import REFUSALS, REQUEST_TIMEOUT, SERVER_ERRORS, SUCCESS
 from conference_orchestrator.providers.errors import (
     Ambiguous,
-    AuthError,
-    Conflict,
-    Forbidden,
     Invalid,
-    NotFound,
     ProviderError,
     RateLimited,
     Transient,
@@ -27,31 +25,37 @@ from conference_orchestrator.providers.errors import (
 )
 from conference_orchestrator.providers.exchange import USUAL_WAIT, Answer, NoAnswer, NotSent, Timeouts, exchange
 
-REFUSALS: Final[Mapping[int, type[ProviderError]]] = {
-    401: AuthError,
-    403: Forbidden,
-    404: NotFound,
-    409: Conflict,
-    410: NotFound,
-    423: RateLimited,
-    429: RateLimited,
-}
-"""What a status below 500 means; any other is Invalid, redirects included, except for a time-out on their side."""
-REQUEST_TIMEOUT, SERVER_ERRORS, SUCCESS = 408, range(500, 600), range(200, 300)
-MOST_PAGES = 100
+NAME: Final = "webex"
+UNAUTHORIZED, MOST_PAGES = 401, 100
 
 
 class Unreadable(Exception):
     """An answer is not what the description promises."""
 
 
-class WebexHttp:
-    """One Webex address under one bearer token. Every failure is a ProviderError that tells no secret."""
+class Credentials(Protocol):
+    """Where the bearer token comes from. Both may raise AuthError, RateLimited or Unreachable."""
 
-    def __init__(self, url: str, token: str, timeouts: Timeouts) -> None:
+    def token(self, operation: str) -> str:
+        """The token to call with."""
+        ...
+
+    def token_instead_of(self, refused: str, operation: str) -> str | None:
+        """Another one after this was answered with 401; None where there is none."""
+        ...
+
+
+class WebexHttp:
+    """One Webex address under one set of credentials. Every failure is a ProviderError that tells no secret.
+
+    `secrets` are those that requests may hold besides the token: an answer that repeats one is masked.
+    """
+
+    def __init__(self, url: str, credentials: Credentials, timeouts: Timeouts, *, secrets: Sequence[str] = ()) -> None:
         self._url = url.rstrip("/")
-        self._token = token
+        self._credentials = credentials
         self._timeouts = timeouts
+        self._secrets = tuple(filter(None, secrets))
 
     def call(
         self,
@@ -62,14 +66,29 @@ class WebexHttp:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, object] | None = None,
     ) -> Answer:
-        """One request and its successful answer. `operation` is the port's word for what is being done."""
+        """One request and its successful answer. `operation` is the port's word for what is being done.
+
+        A token that is refused is renewed once, and the request repeated once: it was not carried out.
+        """
         return self._send(operation, method, f"{self._url}/{path}", query=query, body=body)
 
-    def listed(self, operation: str, path: str, query: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-        """The items of a list, page by page. Raises Unreadable where the answer is no list.
+    def listed(self, operation: str, path: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The items of a list, all pages of it. What is no list, or has no end, is an error and not an empty list.
 
         Invalid when the next page is said to be at another origin: the token would go there.
         """
+        with self.readable(operation):
+            return list(self._items(operation, path, query))
+
+    @contextmanager
+    def readable(self, operation: str, answer: Answer | None = None, *, created: bool = False) -> Iterator[None]:
+        """Turn Unreadable, which reading an answer in the block may raise, into the error of a lost answer."""
+        try:
+            yield
+        except Unreadable as error:
+            raise self._lost(operation, str(error), answer, created=created) from None
+
+    def _items(self, operation: str, path: str, query: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         answer = self.call(operation, "GET", path, query=query)
         for _ in range(MOST_PAGES):
             items = json_object(answer).get("items")
@@ -81,15 +100,15 @@ class WebexHttp:
             if following is None:
                 return
             if _origin(following) != _origin(self._url):
-                raise Invalid("The list goes on elsewhere; not followed.", provider="webex", operation=operation)
+                raise Invalid("The list goes on elsewhere; not followed.", provider=NAME, operation=operation)
             answer = self._send(operation, "GET", following)
         raise Unreadable(f"the list does not end within {MOST_PAGES} pages")
 
-    def lost(self, operation: str, message: str, answer: Answer | None = None) -> ProviderError:
+    def _lost(self, operation: str, message: str, answer: Answer | None, *, created: bool) -> ProviderError:
         """The error for a request that was sent and has no readable answer: a create may have made a meeting."""
-        kind = Ambiguous if operation == "create" else Transient
+        kind = Ambiguous if created else Transient
         status, wait = (answer.status, answer.retry_after()) if answer else (None, None)
-        return kind(message, provider="webex", operation=operation, status=status, retry_after=wait)
+        return kind(message, provider=NAME, operation=operation, status=status, retry_after=wait)
 
     def _send(
         self,
@@ -100,35 +119,49 @@ class WebexHttp:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, object] | None = None,
     ) -> Answer:
-        try:
-            answer = exchange(method, url, token=self._token, timeouts=self._timeouts, query=query, body=body)
-        except NotSent as error:
-            raise Unreachable(str(error), provider="webex", operation=operation) from None
-        except NoAnswer as error:
-            raise self.lost(operation, str(error)) from None
+        creates = (operation, method) == ("create", "POST")
+        used = [self._credentials.token(operation)]
+
+        def sent() -> Answer:
+            try:
+                return exchange(method, url, token=used[-1], timeouts=self._timeouts, query=query, body=body)
+            except NotSent as error:
+                raise Unreachable(str(error), provider=NAME, operation=operation) from None
+            except NoAnswer as error:
+                raise self._lost(operation, str(error), None, created=creates) from None
+
+        answer = sent()
+        if answer.status == UNAUTHORIZED and (another := self._credentials.token_instead_of(used[0], operation)):
+            used.append(another)
+            answer = sent()
         if answer.status in SUCCESS:
             return answer
-        raise self._refusal(operation, answer)
+        raise self._refusal(operation, answer, used, created=creates)
 
-    def _refusal(self, operation: str, answer: Answer) -> ProviderError:
+    def _refusal(self, operation: str, answer: Answer, tokens: Sequence[str], *, created: bool) -> ProviderError:
         kind = REFUSALS.get(answer.status, Invalid)
         if answer.status in SERVER_ERRORS or answer.status == REQUEST_TIMEOUT:
-            kind = Ambiguous if operation == "create" else Transient
-        body = _error_body(answer)
+            kind = Ambiguous if created else Transient
+        body = error_body(answer)
         tracking_id = body.get("trackingId") or answer.headers.get("trackingId")
         wait = answer.retry_after()
+        # A proxy's error page may repeat the request, token and all.
+        secrets = (*tokens, *self._secrets)
         return kind(
-            self._masked(_error_text(body) or "no explanation was given"),
-            provider="webex",
+            masked(_error_text(body) or "no explanation was given", *secrets),
+            provider=NAME,
             operation=operation,
             status=answer.status,
-            tracking_id=self._masked(tracking_id) if isinstance(tracking_id, str) else None,
+            tracking_id=masked(tracking_id, *secrets) if isinstance(tracking_id, str) else None,
             retry_after=USUAL_WAIT if kind is RateLimited and wait is None else wait,
         )
 
-    def _masked(self, text: str) -> str:
-        # A proxy's error page may repeat the request, token and all.
-        return text.replace(self._token, "********")
+
+def masked(text: str, *secrets: str) -> str:
+    """The text without the secrets."""
+    for secret in secrets:
+        text = text.replace(secret, "********")
+    return text
 
 
 def json_object(answer: Answer) -> dict[str, Any]:
@@ -142,7 +175,8 @@ def json_object(answer: Answer) -> dict[str, Any]:
     return body
 
 
-def _error_body(answer: Answer) -> dict[str, Any]:
+def error_body(answer: Answer) -> dict[str, Any]:
+    """The body of an error where it is a JSON object; empty otherwise, for any part of it may be missing."""
     try:
         return json_object(answer)
     except Unreadable:

@@ -69,6 +69,8 @@ class Conference(Versioned, Model):
     ends_at: Mapped[datetime]
     time_zone: Mapped[str]
     host_margin_minutes: Mapped[int] = mapped_column(default=0)
+    # Approved as urgent: it may take a host account of the reserve. A session's is urgent by its cases.
+    is_urgent: Mapped[bool] = mapped_column(default=False)
     is_wanted: Mapped[bool] = mapped_column(default=True)
     reason: Mapped[str | None]
 
@@ -183,6 +185,7 @@ def for_session(
         "ends_at": session.ends_at,
         "time_zone": session.time_zone,
         "host_margin_minutes": host_margin_minutes,
+        "is_urgent": False,
         "is_wanted": True,
         "provider": provider,
         "key": new_key(),
@@ -258,8 +261,11 @@ def listed(
     return page(statement, paging, by=[Conference.starts_at, Conference.id])
 
 
-def unsettled(*, now: datetime) -> list[UUID]:
-    """Coming conferences whose meeting is not as wanted, and cancelled ones whose meeting may still exist."""
+def unsettled(*, now: datetime, but_not_at: Collection[str] = ()) -> list[UUID]:
+    """Coming conferences whose meeting is not as wanted, and cancelled ones whose meeting may still exist.
+
+    Without those at the providers named.
+    """
     elsewhere = and_(
         Conference.state == State.READY,
         or_(
@@ -275,7 +281,8 @@ def unsettled(*, now: datetime) -> list[UUID]:
     wanted = and_(Conference.is_wanted, or_(unmade, elsewhere))
     unwanted = and_(~Conference.is_wanted, Conference.state.not_in([State.CANCELLED, State.HELD]))
     statement = select(Conference.id).where(Conference.ends_at > now, or_(wanted, unwanted))
-    return list(db.session.scalars(statement.order_by(Conference.starts_at)))
+    asked = statement.where(Conference.provider.not_in(but_not_at))
+    return list(db.session.scalars(asked.order_by(Conference.starts_at)))
 
 
 def providers_ahead(*, now: datetime) -> list[str]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, Index, or_, select, text, update
+from sqlalchemy import ForeignKey, Index, exists, or_, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from conference_orchestrator.kernel.database import Model, Versioned, db, insert_new, one_of
@@ -120,14 +120,41 @@ def settle(conference: Conference, kind: Kind, *, at: datetime, by: str) -> None
     db.session.execute(statement.values(resolved_at=at, resolved_by=by, version=ProviderFinding.version + 1))
 
 
-def settle_orphans(provider: str, there: Collection[str], *, hosts: Collection[str | None], at: datetime) -> None:
-    """Orphans of these hosts that are not there any more are no matter."""
+def settle_overtaken(*, at: datetime) -> None:
+    """What was wrong with a meeting is no matter where the conference has another one by now, or needs none."""
+    still_has_it = exists().where(
+        Conference.id == ProviderFinding.conference_id,
+        Conference.provider == ProviderFinding.provider,
+        Conference.meeting_id == ProviderFinding.meeting_id,
+        Conference.is_wanted,
+        Conference.ends_at > at,
+    )
+    statement = update(ProviderFinding).where(ProviderFinding.kind != Kind.ORPHAN, OPEN, ~still_has_it)
+    by = "the conference has another meeting by now, or needs none"
+    db.session.execute(statement.values(resolved_at=at, resolved_by=by, version=ProviderFinding.version + 1))
+
+
+def known_orphans(provider: str) -> set[str]:
+    """The ids of the orphans that the helpdesk knows of and has not had deleted."""
+    statement = select(ProviderFinding.meeting_id).where(
+        ProviderFinding.provider == provider,
+        ProviderFinding.kind == Kind.ORPHAN,
+        or_(OPEN, ProviderFinding.action == Action.IGNORE),
+    )
+    return set(db.session.scalars(statement))
+
+
+def settle_orphans(
+    provider: str, there: Collection[str], *, hosts: Collection[str | None], until: datetime, at: datetime
+) -> None:
+    """Orphans of these hosts that begin before `until` and are not there any more are no matter."""
     of_hosts = ProviderFinding.host.in_([host for host in hosts if host is not None])
     seen = or_(of_hosts, ProviderFinding.host.is_(None)) if None in hosts else of_hosts
     statement = update(ProviderFinding).where(
         ProviderFinding.provider == provider,
         ProviderFinding.kind == Kind.ORPHAN,
         ProviderFinding.meeting_id.not_in(there),
+        ProviderFinding.starts_at < until,
         seen,
         OPEN,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -17,9 +17,11 @@ from conference_orchestrator.kernel.errors import (
     Busy,
     Conflict,
     Invalid,
+    NoHostFree,
     NotFound,
     NotPermitted,
     OrchestratorError,
+    Shown,
     Stale,
 )
 from conference_orchestrator.kernel.times import rfc3339
@@ -71,7 +73,7 @@ STATUSES |= {Unauthorized: 401, PreconditionMissing: 428, WrongMediaType: 415, U
 
 
 class ProblemSchema(Schema):
-    """What every error looks like; some carry more, such as `next_free`."""
+    """What every error looks like; some carry more, such as `next_free` and `held_by`."""
 
     type = fields.String(required=True, metadata={"description": "A stable path such as /problems/slot-taken."})
     title = fields.String(required=True)
@@ -106,10 +108,19 @@ def _refused(error: OrchestratorError) -> Response:
     extra = dict(error.extra)
     if isinstance(error, Invalid):
         extra["errors"] = error.errors
+    if isinstance(error, NoHostFree):
+        extra["held_by"] = _shown(error.held_by)
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Busy) else {}
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     return answer(error.slug, error.title, status_of(error), detail=error.detail, extra=extra, headers=headers)
+
+
+def _shown(things: Sequence[Shown]) -> list[Mapping[str, object]]:
+    from conference_orchestrator.web.policy import principal_so_far  # noqa: PLC0415  - the policy raises our errors
+
+    by = principal_so_far()
+    return [thing.shown_to(by) for thing in things]
 
 
 def _http(error: HTTPException) -> Response:

@@ -54,16 +54,6 @@ class TestSessions:
         two_groups.allocated()
         assert two_groups.house.count(HostBooking) == 1
 
-    def test_a_session_keeps_its_host_when_the_account_is_withdrawn_and_a_further_slot_is_taken(
-        self, two_groups: Stage
-    ) -> None:
-        ann = add_host("ann")
-        two_groups.allocated()
-        hosting.change_host(ann.id, {"is_active": False})
-        add_host("bea")
-        two_groups.allocated()
-        assert [one.host for one in conferences()] == ["ann@hosts.example"]
-
     def test_without_a_free_host_the_slot_is_given_the_conference_waits_and_the_helpdesk_is_told(
         self, two_groups: Stage
     ) -> None:

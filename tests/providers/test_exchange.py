@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from datetime import UTC, datetime
@@ -49,8 +50,8 @@ def server():
         assert not thread.is_alive()
 
 
-def ask(url, timeouts=HASTY, **said):
-    return exchange("GET", url, token="the-token", timeouts=timeouts, **said)
+def ask(url, timeouts=HASTY, token="the-token", **said):
+    return exchange("GET", url, token=token, timeouts=timeouts, **said)
 
 
 def drip(text):
@@ -79,18 +80,51 @@ def test_a_chunked_answer_is_put_together(server):
     assert ask(server(answer)).body == b'{"a":1}'
 
 
-def test_the_request_carries_the_token_whatever_netrc_says(server, tmp_path, monkeypatch):
-    netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
-    monkeypatch.setenv("NETRC", str(netrc))
-    heard = []
+@pytest.fixture
+def netrc(tmp_path, monkeypatch):
+    """A file with a password for the server, which must not go there."""
+    file = tmp_path / "netrc"
+    file.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(file))
 
-    def answer(connection, seen, _stop):
-        heard.append(seen)
-        connection.sendall(HEAD + b"Content-Length: 2\r\n\r\n{}")
 
-    ask(server(answer))
-    assert b"Authorization: Bearer the-token\r\n" in heard[0]
+@pytest.fixture
+def heard(server):
+    """What the server hears of one request, made with these arguments."""
+
+    def ask_and_hear(**said):
+        requests = []
+
+        def answer(connection, seen, _stop):
+            requests.append(seen)
+            connection.sendall(HEAD + b"Content-Length: 2\r\n\r\n{}")
+
+        ask(server(answer), **said)
+        return requests[0]
+
+    return ask_and_hear
+
+
+@pytest.mark.usefixtures("netrc")
+def test_the_request_carries_the_token_whatever_netrc_says(heard):
+    assert b"Authorization: Bearer the-token\r\n" in heard()
+
+
+@pytest.mark.usefixtures("netrc")
+def test_without_a_token_nothing_proves_who_asks(heard):
+    assert b"Authorization" not in heard(token=None)
+
+
+def test_the_form_of_the_answer_is_asked_for(heard):
+    assert b"Accept: application/json\r\n" in heard()
+    assert b"Accept: */*\r\n" in heard(accept="*/*")
+
+
+def test_neither_address_nor_query_is_logged(heard, caplog):
+    caplog.set_level(logging.DEBUG)
+    heard(query={"hostEmail": "round@hosts.example", "checksum": "of-a-secret"})
+    assert "hosts.example" not in caplog.text
+    assert "of-a-secret" not in caplog.text
 
 
 def test_a_server_that_says_nothing_is_left_after_the_read_time_out(server):

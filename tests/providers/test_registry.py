@@ -5,19 +5,36 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from conference_orchestrator.providers import registry
+from conference_orchestrator.providers.bigbluebutton import BigBlueButtonProvider
+from conference_orchestrator.providers.jitsi import JitsiProvider
 from conference_orchestrator.providers.mock import MockProvider
 from conference_orchestrator.providers.tokens import TokensInMemory
 from conference_orchestrator.providers.webex import WebexProvider
 from conference_orchestrator.settings import Settings, SettingsError
 
+OURS = {
+    "bigbluebutton": BigBlueButtonProvider,
+    "jitsi": JitsiProvider,
+    "mock": MockProvider,
+    "webex": WebexProvider,
+}
+SETTINGS = Settings(
+    webex_token="token",
+    jitsi_url="https://meet.hospital.example",
+    jitsi_app_id="conferences",
+    jitsi_secret="0123456789abcdef0123456789abcdef",
+    bigbluebutton_url="https://bbb.hospital.example/bigbluebutton/api/",
+    bigbluebutton_secret="secret",
+)
+
 
 def test_our_own_adapters_are_installed_by_entry_point():
-    assert {"mock", "webex"} <= set(registry.names())
+    assert set(OURS) <= set(registry.names())
 
 
-@pytest.mark.parametrize(("name", "kind"), [("mock", MockProvider), ("webex", WebexProvider)])
+@pytest.mark.parametrize(("name", "kind"), OURS.items(), ids=OURS)
 def test_a_provider_is_loaded_by_the_name_that_its_references_carry(name, kind):
-    provider = registry.load(name, Settings(webex_token="token"), TokensInMemory())
+    provider = registry.load(name, SETTINGS, TokensInMemory())
     assert isinstance(provider, kind)
     assert provider.name == name
 
@@ -27,9 +44,10 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
         registry.load("jitsy", Settings(), TokensInMemory())
 
 
-def test_a_missing_setting_is_named_at_the_start():
-    with pytest.raises(SettingsError, match="CO_WEBEX_TOKEN"):
-        registry.load("webex", Settings(), TokensInMemory())
+@pytest.mark.parametrize("name", sorted(OURS.keys() - {"mock"}))
+def test_a_missing_setting_is_named_at_the_start(name):
+    with pytest.raises(SettingsError, match=f"CO_{name.upper()}_"):
+        registry.load(name, Settings(), TokensInMemory())
 
 
 def test_an_adapter_of_another_package_needs_nothing_but_its_entry_point(monkeypatch):

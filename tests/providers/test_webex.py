@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import logging
 from datetime import timedelta
 
@@ -7,22 +10,68 @@ import pytest
 import requests
 
 from conference_orchestrator.providers.base import MeetingChanges, MeetingRef
-from conference_orchestrator.providers.contract import ProviderContract
+from conference_orchestrator.providers.contract import ProviderContract, left_out
+from conference_orchestrator.providers.contract_http import HttpProviderContract
 from conference_orchestrator.providers.errors import Invalid, NotFound, Transient
+from conference_orchestrator.providers.exchange import Timeouts
 from conference_orchestrator.providers.sandbox import RunningSandbox
 from conference_orchestrator.providers.tokens import TokensInMemory
 from conference_orchestrator.providers.webex import WebexProvider, provider
-from conference_orchestrator.settings import Settings, SettingsError
+from conference_orchestrator.settings import Host, Settings, SettingsError
 
 DAY = timedelta(days=1)
+SECRET = "secret-of-the-webhooks"
 
 
 class TestWebex(ProviderContract):
-    """The contract over real HTTP, against the sandbox."""
+    """The contract over real HTTP, against a sandbox that gives two meetings a page."""
 
     @pytest.fixture
-    def provider(self, webex):
-        return webex
+    def small_pages(self):
+        return 2
+
+    @pytest.fixture
+    def sandbox(self, small_pages):
+        with RunningSandbox(largest_page=small_pages) as running:
+            yield running
+
+    @pytest.fixture
+    def provider(self, sandbox, token):
+        return WebexProvider(sandbox.url, token, webhook_secret=SECRET)
+
+    @pytest.fixture
+    def mails(self, sandbox):
+        return lambda: sandbox.mails
+
+    @pytest.fixture
+    def signed_event(self):
+        body = b'{"resource": "meetings", "event": "updated", "data": {"id": "a"}}'
+        return {"X-Spark-Signature": hmac.new(SECRET.encode(), body, hashlib.sha1).hexdigest()}, body
+
+
+class TestWebexOverHttp(HttpProviderContract):
+    """The contract with servers that do not behave."""
+
+    secrets = ("token-of-this-suite", "secret-of-this-suite")
+
+    def provider_at(self, url, read_timeout):
+        token, secret = self.secrets
+        return WebexProvider(url, token, webhook_secret=secret, timeouts=Timeouts(connect=5, read=read_timeout))
+
+    def error_body(self, text):
+        return json.dumps({"message": text, "errors": [{"description": text}], "trackingId": text}).encode()
+
+
+def test_the_contract_leaves_out_only_what_webex_cannot_do(sandbox, token):
+    capabilities = WebexProvider(sandbox.url, token, webhook_secret=SECRET).capabilities()
+    assert set(left_out(TestWebex, capabilities).values()) == {
+        "creating twice makes two meetings",
+        "the meeting's own link is for everybody",
+        "the provider is told who comes",
+        "the provider tells who was there",
+        "the provider sends events",
+        "the provider keeps its meetings",
+    }
 
 
 def find(webex, spec):
@@ -105,7 +154,13 @@ def test_a_change_of_nothing_sends_no_change(sandbox, webex, spec):
 
 @pytest.mark.parametrize(
     "broken",
-    [{"title": "x" * 129}, {"agenda": "x" * 1301}, {"kind": "webinar"}, {"key": "x" * 65}, {"join_before_minutes": 7}],
+    [
+        {"title": "x" * 129},
+        {"agenda": "x" * 1301},
+        {"kind": "gathering"},
+        {"key": "x" * 65},
+        {"join_before_minutes": 7},
+    ],
 )
 def test_what_webex_would_refuse_costs_no_request(sandbox, webex, spec, broken):
     with pytest.raises(Invalid):
@@ -119,12 +174,13 @@ def test_a_naive_window_costs_no_request(sandbox, webex, spec):
     assert sandbox.requests == []
 
 
-def test_meetings_on_the_third_page_are_found(spec, token):
-    with RunningSandbox(largest_page=2) as sandbox:
-        webex = WebexProvider(sandbox.url, token)
-        refs = {webex.create(spec()).ref for _ in range(5)}
-        assert {meeting.ref for meeting in find(webex, spec())} == refs
-        assert sandbox.count("GET") == 3
+def test_every_meeting_of_ours_in_the_window_is_listed_and_nobody_elses(sandbox, webex, spec, other_host):
+    mine = spec()
+    refs = {webex.create(mine).ref, webex.create(spec(key="co-another")).ref}
+    for other in (spec(key="ticket-7"), spec(host=other_host)):
+        webex.create(other)
+    webex.create(spec(starts_at=mine.ends_at, ends_at=mine.ends_at + timedelta(hours=1)))
+    assert {meeting.ref for meeting in webex.ours(mine.host, mine.starts_at, mine.ends_at)} == refs
 
 
 def test_a_list_without_an_end_is_an_error(sandbox, webex, spec, token):
@@ -199,7 +255,7 @@ def test_the_states_of_webex_become_ours(sandbox, webex, spec, state, ours):
         "hostEmail": spec().host,
         "state": state,
     }
-    sandbox.faults.add(method="GET", status=200, body=requests.compat.json.dumps(answer))
+    sandbox.faults.add(method="GET", status=200, body=json.dumps(answer))
     assert webex.get(meeting.ref).state == ours
 
 
@@ -232,9 +288,33 @@ def test_the_token_is_required_by_name():
         provider(Settings(provider="webex"), TokensInMemory())
 
 
-def test_credentials_for_refreshing_are_told_to_be_of_no_use_yet():
-    with pytest.raises(SettingsError, match=r"not available yet.*CO_WEBEX_TOKEN"):
-        provider(Settings(webex_client_id="id", webex_client_secret="secret", webex_refresh_token="refresh"), TokensInMemory())
+@pytest.mark.parametrize("missing", ["client_id", "client_secret", "refresh_token"])
+def test_what_is_missing_of_three_settings_is_named(missing):
+    given = {f"webex_{name}": "x" for name in ("client_id", "client_secret", "refresh_token") if name != missing}
+    with pytest.raises(SettingsError, match=f"needs CO_WEBEX_{missing.upper()} too"):
+        provider(Settings(**given), TokensInMemory())
+
+
+@pytest.mark.parametrize("name", ["webex_client_id", "webex_client_secret", "webex_refresh_token"])
+def test_a_credential_that_cannot_be_one_is_refused_without_being_shown(name):
+    given = {"webex_client_id": "x", "webex_client_secret": "x", "webex_refresh_token": "x", name: "two words"}
+    with pytest.raises(SettingsError, match=f"CO_{name.upper()} holds a blank") as told:
+        provider(Settings(**given), TokensInMemory())
+    assert "two words" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "creates_per_day"), [((), 100), ((Host("round@hosts.example"), Host("panel@hosts.example")), 800)]
+)
+def test_an_admin_may_create_more_for_each_host_than_a_user_for_himself(token, hosts, creates_per_day):
+    webex = provider(Settings(webex_token=token, webex_hosts=hosts), TokensInMemory())
+    assert webex.capabilities().creates_per_day == creates_per_day
+
+
+@pytest.mark.parametrize(("secret", "events"), [("", False), ("x", True)])
+def test_events_are_a_matter_of_the_secret_that_signs_them(token, secret, events):
+    webex = provider(Settings(webex_token=token, webex_webhook_secret=secret), TokensInMemory())
+    assert webex.capabilities().events is events
 
 
 @pytest.mark.parametrize("wrong", ["two words", "line\nbreak", "tokén"])

@@ -38,6 +38,7 @@ MATRIX = [
     ("GET", "/host-accounts/{host}", 401, 403, 403, 403, 200, 403),
     ("POST", "/host-accounts", 401, 403, 403, 403, 422, 403),
     ("PATCH", "/host-accounts/{host}", 401, 403, 403, 403, 422, 403),
+    ("GET", "/host-accounts/{host}/bookings", 401, 403, 403, 403, 200, 403),
     # directory, own profile
     ("GET", "/clinicians", 401, 200, 200, 200, 200, 200),
     ("GET", "/clinicians/{colleague}", 401, 200, 200, 200, 200, 200),
@@ -88,14 +89,22 @@ MATRIX = [
     ("GET", "/webinar-requests", 401, 403, 403, 200, 200, 200),
     ("GET", "/webinar-requests/{webinar}", 401, 403, 403, 200, 200, 200),
     ("POST", "/webinar-requests", 401, 403, 403, 422, 422, 403),
+    ("PATCH", "/webinar-requests/{webinar}", 401, 403, 403, 422, 422, 403),
     ("POST", "/webinar-requests/{webinar}/approval", 401, 403, 403, 403, 422, 403),
     ("POST", "/webinar-requests/{webinar}/refusal", 401, 403, 403, 403, 422, 403),
     # conferences: a panel's meeting belongs to the group; retry, cancel by the helpdesk
     ("GET", "/conferences", 401, 200, 200, 200, 200, 200),
     ("GET", "/conferences/{conference}", 401, 404, 200, 404, 200, 200),
     ("GET", "/conferences/{conference}/participants", 401, 404, 200, 404, 200, 200),
+    ("GET", "/conferences/{conference}/attendance", 401, 404, 200, 404, 200, 200),
     ("POST", "/conferences/{conference}/cancellation", 401, 403, 403, 403, 422, 403),
     ("POST", "/conferences/{conference}/retry", 401, 403, 403, 403, 422, 403),
+    ("POST", "/conferences/{conference}/provider", 401, 403, 403, 403, 422, 403),
+    # host key: a coordinator the own, at the time; here no meeting is made yet
+    ("GET", "/conferences/{conference}/host-key", 401, 403, 409, 403, 404, 403),
+    # provider findings: the helpdesk
+    ("GET", "/provider-findings", 401, 403, 403, 403, 200, 403),
+    ("POST", "/provider-findings/{session}/resolution", 401, 403, 403, 403, 422, 403),
     # deliveries, resend: the first one is to the requester, about the request
     ("GET", "/deliveries", 401, 200, 200, 200, 200, 200),
     ("GET", "/deliveries/{delivery}", 401, 200, 404, 404, 200, 200),

@@ -26,6 +26,7 @@ def new_columns() -> dict[str, list[sa.Column[Any]]]:
             sa.Column("secrets", sa.String(), nullable=True),
             sa.Column("missed", sa.Integer(), nullable=False, server_default="0"),
             sa.Column("attended_at", INSTANT, nullable=True),
+            sa.Column("is_urgent", sa.Boolean(), nullable=False, server_default=sa.false()),
         ],
         "host_account": [sa.Column("is_reserve", sa.Boolean(), nullable=False, server_default=sa.false())],
         "webinar_request": [

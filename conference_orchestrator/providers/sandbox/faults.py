@@ -1,46 +1,53 @@
-"""Faults by script: which requests go wrong, and how. The form of the rules is told in the package's docstring."""
+"""Faults by script: which requests and events go wrong, and how. The package's docstring tells the form."""
 
 from __future__ import annotations
 
 import json
-import socket
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from random import Random
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
-from flask import Response, request
+BROKEN_ANSWERS = ("drop-before-apply", "apply-then-drop", "reset-in-body", "empty-object", "html", "endless", "large")
+BROKEN_EVENTS = ("drop", "duplicate", "hold-back")
+WAYS = ("status", "delay", "list_lag", "bytes_per_second", "fault", "event")
 
-BROKEN_ANSWERS = ("drop-before-apply", "apply-then-drop", "reset-in-body", "empty-object", "html")
-HTML = "<!doctype html><title>Gateway</title><h1>Something else answers here</h1>"
+Script = Literal["request", "event"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One rule: which requests it meets, and exactly one of `status`, `delay`, `list_lag` and `fault`."""
+    """One rule: which requests or events it meets, and exactly one of the ways in `WAYS`."""
 
     method: str | None = None
     path: str = "/v1/"
     times: int | None = 1
+    share: float | None = None
     status: int | None = None
     retry_after: str | None = None
     body: str | None = None
     applied: bool = False
     delay: float | None = None
     list_lag: int | None = None
+    bytes_per_second: float | None = None
     fault: str | None = None
+    event: str | None = None
 
     def __post_init__(self) -> None:
-        named = [name for name in ("status", "delay", "list_lag", "fault") if getattr(self, name) is not None]
-        if len(named) != 1:
-            raise ValueError("a fault has exactly one of status, delay, list_lag and fault")
-        if self.fault is not None and self.fault not in BROKEN_ANSWERS:
-            raise ValueError(f"fault must be one of {', '.join(BROKEN_ANSWERS)}, not {self.fault!r}")
+        if len([name for name in WAYS if getattr(self, name) is not None]) != 1:
+            raise ValueError(f"a fault has exactly one of {', '.join(WAYS[:-1])} and {WAYS[-1]}")
+        _must_be_one_of("fault", self.fault, BROKEN_ANSWERS)
+        _must_be_one_of("event", self.event, BROKEN_EVENTS)
+        if self.share is not None and not 0 <= self.share <= 1:
+            raise ValueError(f"share must lie between 0 and 1, not {self.share}")
+        if self.bytes_per_second is not None and self.bytes_per_second <= 0:
+            raise ValueError(f"bytes_per_second must be more than 0, not {self.bytes_per_second}")
 
-    def meets(self, method: str, path: str) -> bool:
-        """Whether a request is one of those that go wrong."""
+    def meets(self, script: Script, method: str, path: str) -> bool:
+        """Whether a request, or an event named by its resource and what happened, is one of those that go wrong."""
+        if (script == "event") is not (self.event is not None):
+            return False
         return self.method in {None, method} and path.startswith(self.path)
 
     @property
@@ -50,17 +57,26 @@ class Fault:
 
 
 class Faults:
-    """The rules in force; each wears out after its number of times. Safe for threads."""
+    """The rules in force; each wears out after its number of times. Safe for threads.
 
-    def __init__(self) -> None:
+    `seed` decides which requests a rule with a share meets: the same requests in the same order meet the same.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
         self._left: list[tuple[Fault, int | None]] = []
+        self._chance = Random(seed)  # noqa: S311  - nothing secret: it has to repeat
         self._lock = Lock()
 
     def add(self, **rule: Any) -> None:
         """Add a rule at the end. ValueError when it names no fault, or more than one."""
-        fault = Fault(**rule)
+        fault = Fault(**({"path": ""} if "event" in rule else {}) | rule)
         with self._lock:
             self._left.append((fault, fault.times))
+
+    def clear(self) -> None:
+        """Forget all rules, so that everything goes well from now on."""
+        with self._lock:
+            self._left.clear()
 
     def read(self, path: Path) -> None:
         """Add the rules of a file. ValueError, naming the rule, when the file is not of the form told above."""
@@ -78,33 +94,25 @@ class Faults:
 
     def take(self, method: str, path: str) -> Fault | None:
         """The fault that this request meets, used up once; None when all goes well."""
+        return self._take("request", method, path)
+
+    def take_for_event(self, resource: str, happened: str) -> Fault | None:
+        """The fault that this event meets, used up once; None when all goes well."""
+        return self._take("event", "EVENT", f"{resource}/{happened}")
+
+    def _take(self, script: Script, method: str, path: str) -> Fault | None:
         with self._lock:
             for index, (fault, left) in enumerate(self._left):
-                if fault.meets(method, path) and left != 0:
-                    self._left[index] = (fault, None if left is None else left - 1)
-                    return fault
+                if left == 0 or not fault.meets(script, method, path) or not self._by_chance(fault):
+                    continue
+                self._left[index] = (fault, None if left is None else left - 1)
+                return fault
         return None
 
-
-def broken(fault: str, answer: Response) -> Response:
-    """The answer as the named fault leaves it."""
-    if fault == "empty-object":
-        return Response("{}", content_type="application/json;charset=UTF-8")
-    if fault == "html":
-        return Response(HTML, content_type="text/html;charset=UTF-8")
-    body = answer.get_data() if fault == "reset-in-body" else b""
-    reset = Response(_reset_after(body[: len(body) // 2], request.environ["werkzeug.socket"]), answer.status)
-    reset.content_type = answer.content_type
-    reset.content_length = len(body)
-    return reset
+    def _by_chance(self, fault: Fault) -> bool:
+        return fault.share is None or self._chance.random() < fault.share
 
 
-def _reset_after(sent: bytes, connection: socket.socket) -> Iterator[bytes]:
-    # The server writes the head with the first piece; before any piece the client sees a connection that just ends.
-    if sent:
-        yield sent
-    # Closed with a linger of 0 seconds, the connection is reset rather than ended (socket(7), SO_LINGER); shut down, it
-    # is closed now, although it was kept open for further requests.
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.shutdown(socket.SHUT_RDWR)
-    raise ConnectionResetError("a scripted fault")
+def _must_be_one_of(name: str, value: str | None, choices: tuple[str, ...]) -> None:
+    if value is not None and value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")

@@ -32,11 +32,16 @@ SETTINGS: Mapping[str, Any] = {
     "enabledBreakoutSessions": False,
 }
 """What a client may set, with what the site sets otherwise: not always what is safe, as at many a site."""
+SESSION_TYPES = (
+    {"id": "3", "name": "Meetings Pro", "type": "meeting", "attendeesCapacity": 1000},
+    {"id": "169", "name": "Webinars", "type": "webinar", "attendeesCapacity": 1000},
+)
+"""What the site can hold; the numbers are those that `sessionTypeId` names."""
 CHOICES = {
     "unlockedMeetingJoinSecurity": ("allowJoin", "allowJoinWithLobby", "blockFromJoin"),
     "scheduledType": ("meeting", "webinar", "personalRoomMeeting"),
 }
-TEXTS = ("title", "agenda", "password", "start", "end", "timezone", "hostEmail")
+TEXTS = ("title", "agenda", "password", "start", "end", "timezone", "hostEmail", "recurrence", "panelistPassword")
 
 
 class Refused(Exception):
@@ -66,7 +71,14 @@ class Kept:
     agenda: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     tags: dict[str, list[str]] = field(default_factory=dict)
-    invitees: list[str] = field(default_factory=list)
+    recurrence: str | None = None
+    session_type: int | None = None
+    panelist_password: str | None = None
+    registration: dict[str, Any] | None = None
+    invitees: list[dict[str, Any]] = field(default_factory=list)
+    registrants: list[dict[str, Any]] = field(default_factory=list)
+    links: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    visits: list[dict[str, Any]] = field(default_factory=list)
 
     def is_over(self, now: datetime) -> bool:
         """Whether its end has passed."""
@@ -76,16 +88,30 @@ class Kept:
         """Whether any of it lies in the window; the end of the window is outside."""
         return datetime.fromisoformat(self.start) < end and datetime.fromisoformat(self.end) > begin
 
+    def concerns(self, user: str) -> bool:
+        """Whether the user is its host or invited."""
+        return user.casefold() in {self.host.casefold(), *(invitee["email"].casefold() for invitee in self.invitees)}
+
+    def state(self, now: datetime) -> str:
+        """Webex's state of the series."""
+        if any(visit["left_at"] is None for visit in self.visits):
+            return "inProgress"
+        if self.is_over(now):
+            return "ended" if self.visits else "expired"
+        return "active"
+
     def change(self, body: Mapping[str, Any], *, client: str, now: datetime) -> None:
         """Take over what the body says. Refused, with nothing changed, when Webex would refuse it."""
         start, end = _window(body, self, now=now)
-        _refuse(_complaints(body, {**SETTINGS, **self.settings, **body}))
+        _refuse(_complaints(body, {**SETTINGS, **self.settings, **self._sort(), **body}))
         self.start, self.end = start.isoformat(), end.isoformat()
         self.title = body.get("title", self.title)
         self.agenda = body.get("agenda", self.agenda) or None
         self.password = body.get("password", self.password)
         self.settings = {**self.settings, **{name: body[name] for name in SETTINGS if name in body}}
-        self.invitees = [str(invitee["email"]) for invitee in body.get("invitees", [])] or self.invitees
+        self.recurrence = body.get("recurrence", self.recurrence)
+        self.session_type = body.get("sessionTypeId", self.session_type)
+        self.panelist_password = body.get("panelistPassword", self.panelist_password)
         if "integrationTags" in body:
             self.tags = {**self.tags, client: list(body["integrationTags"] or [])}
 
@@ -101,10 +127,10 @@ class Kept:
             "password": self.password,
             "phoneAndVideoSystemPassword": self.phone_password,
             "meetingType": "meetingSeries",
-            "state": "expired" if self.is_over(now) else "active",
+            "state": self.state(now),
             "timezone": time_zone,
-            "start": _written(self.start, time_zone),
-            "end": _written(self.end, time_zone),
+            "start": written(self.start, time_zone),
+            "end": written(self.end, time_zone),
             "hostUserId": f"user-{self.host}",
             "hostDisplayName": self.host.partition("@")[0],
             "hostEmail": self.host,
@@ -115,7 +141,17 @@ class Kept:
             "telephony": {"accessCode": self.number, "callInNumbers": []},
             **SETTINGS,
             **self.settings,
+            **{name: value for name, value in self._sort().items() if value is not None},
             **({"integrationTags": tags} if tags else {}),
+        }
+
+    def _sort(self) -> dict[str, Any]:
+        """Of which sort the meeting is, by the names of Webex."""
+        return {
+            "recurrence": self.recurrence,
+            "sessionTypeId": self.session_type,
+            "panelistPassword": self.panelist_password,
+            "registration": self.registration,
         }
 
 
@@ -134,6 +170,9 @@ def new_meeting(body: Mapping[str, Any], *, host: str, client: str, now: datetim
         host_key=_digits(6),
     )
     meeting.change(body, client=client, now=now)
+    meeting.registration = body.get("registration")
+    if meeting.settings.get("scheduledType") == "webinar":
+        meeting.panelist_password = meeting.panelist_password or secrets.token_urlsafe(8)
     return meeting
 
 
@@ -151,6 +190,11 @@ def zone_name(said: str | None) -> str:
     if said and not is_zone(said):
         raise Refused(400, "The input parameters contain invalid items.", f"Invalid timezone: {said}.")
     return said or "UTC"
+
+
+def written(at: str, time_zone: str) -> str:
+    """An instant that is kept, as answers tell it: ISO 8601 in that zone, UTC with a Z."""
+    return local(datetime.fromisoformat(at), time_zone).isoformat().replace("+00:00", "Z")
 
 
 def _window(body: Mapping[str, Any], present: Kept, *, now: datetime) -> tuple[datetime, datetime]:
@@ -178,9 +222,32 @@ def _complaints(body: Mapping[str, Any], then: Mapping[str, Any]) -> list[str]:
             said.append(f"{name} has an invalid value.")
     if then["joinBeforeHostMinutes"] not in JOIN_BEFORE_MINUTES.get(then["scheduledType"], {0}):
         said.append("joinBeforeHostMinutes is not one of the valid options.")
-    if then["scheduledType"] == "webinar" and "scheduledType" in body and "sessionTypeId" not in body:
-        said.append("sessionTypeId is required for a webinar.")
+    said += _session_complaints(then["scheduledType"], then.get("sessionTypeId"))
+    if then.get("registration") is not None:
+        said += _registration_complaints(then)
     return said + _tag_complaints(body.get("integrationTags"))
+
+
+def _session_complaints(scheduled: str, session_type: Any) -> list[str]:
+    if session_type is None:
+        return ["sessionTypeId is required for a webinar."] if scheduled == "webinar" else []
+    if type(session_type) is int and (str(session_type), scheduled) in {(s["id"], s["type"]) for s in SESSION_TYPES}:
+        return []
+    return [f"There is no session type {session_type!r} for a {scheduled}."]
+
+
+def _registration_complaints(then: Mapping[str, Any]) -> list[str]:
+    said = []
+    form = then["registration"]
+    if not isinstance(form, dict):
+        return ["registration is not an object."]
+    if type(form.get("autoAcceptRequest", True)) is not bool or type(form.get("maxRegisterNum", 1)) is not int:
+        said.append("autoAcceptRequest must be true or false, maxRegisterNum a number.")
+    if then.get("recurrence"):
+        said.append("Registration does not apply to a recurring meeting.")
+    if then["enabledJoinBeforeHost"]:
+        said.append("Registration does not apply to a meeting with enabledJoinBeforeHost.")
+    return said
 
 
 def _tag_complaints(tags: Any) -> list[str]:
@@ -198,7 +265,3 @@ def _digits(length: int) -> str:
 def _refuse(descriptions: list[str]) -> None:
     if descriptions:
         raise Refused(400, "The input parameters contain invalid items.", *descriptions)
-
-
-def _written(at: str, time_zone: str) -> str:
-    return local(datetime.fromisoformat(at), time_zone).isoformat().replace("+00:00", "Z")

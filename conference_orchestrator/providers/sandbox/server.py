@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
@@ -10,10 +11,15 @@ from typing import Any, Self
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from conference_orchestrator.providers.sandbox.application import Sandbox, create_sandbox
+from conference_orchestrator.providers.sandbox import rooms
+from conference_orchestrator.providers.sandbox.application import create_sandbox
+from conference_orchestrator.providers.sandbox.at_hand import Sandbox
+from conference_orchestrator.providers.sandbox.events import Message
 from conference_orchestrator.providers.sandbox.faults import Faults
+from conference_orchestrator.providers.sandbox.tokens import Tokens
 
 LOOPBACK = "127.0.0.1"
+LONGEST_WAIT_SECONDS = 10
 
 
 def serve_sandbox(*, port: int, faults: Path | None = None, state: Path | None = None) -> None:
@@ -24,7 +30,7 @@ def serve_sandbox(*, port: int, faults: Path | None = None, state: Path | None =
     app = create_sandbox(state=state)
     if faults:
         _sandbox_of(app).faults.read(faults)
-    make_server(LOOPBACK, port, app, threaded=True).serve_forever()
+    make_server(LOOPBACK, port, app, threaded=True, request_handler=_Quiet).serve_forever()
 
 
 class RunningSandbox:
@@ -47,6 +53,7 @@ class RunningSandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._sandbox.closing.set()
+        self._sandbox.events.close()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -60,6 +67,31 @@ class RunningSandbox:
     def faults(self) -> Faults:
         """The rules in force; `faults.add(method="POST", status=503)` adds one."""
         return self._sandbox.faults
+
+    @property
+    def tokens(self) -> Tokens:
+        """What was issued to the clients: `tokens.issue(client)` gives a first refresh token; `expire`, `revoke`."""
+        return self._sandbox.tokens
+
+    @property
+    def events(self) -> list[Message]:
+        """The events that were sent, with the status of the answer, once all that are due were sent.
+
+        TimeoutError when that takes longer than 10 seconds. One that a fault holds back is not due.
+        """
+        if not self._sandbox.events.wait(LONGEST_WAIT_SECONDS):
+            raise TimeoutError("not all events were sent; see whether the listener answers")
+        return list(self._sandbox.events.sent)
+
+    def hold(self, meeting_id: str, *visits: tuple[str, str, datetime, datetime | None]) -> None:
+        """Let people be in the meeting together: the name, the e-mail, when each came, and left unless still in."""
+        came = [
+            rooms.enter(self._sandbox, meeting_id, name=name, email=email, at=_kept(joined_at))
+            for name, email, joined_at, _ in visits
+        ]
+        for visit_id, (_, _, _, left_at) in zip(came, visits, strict=True):
+            if left_at:
+                rooms.go(self._sandbox, meeting_id, visit_id, at=_kept(left_at))
 
     @property
     def requests(self) -> list[tuple[str, str, int | None]]:
@@ -88,6 +120,10 @@ class RunningSandbox:
 class _Quiet(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Write no line per request among the output of the tests."""
+
+
+def _kept(at: datetime) -> str:
+    return at.astimezone(UTC).replace(microsecond=0).isoformat()
 
 
 def _sandbox_of(app: Flask) -> Sandbox:

@@ -9,9 +9,11 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 from conference_orchestrator.providers.sandbox.meetings import Kept, Refused
 
+T = TypeVar("T")
 DAY = timedelta(days=1)
 
 
@@ -34,23 +36,29 @@ class Store:
             self._save()
 
     def get(self, meeting_id: str, of: str | None) -> Kept:
-        """The meeting, which must be hosted by `of` if given. Refused with 404 otherwise."""
-        with self._lock:
-            return self._known(meeting_id, of)
+        """The meeting, which must be hosted by `of` if given. Refused with 404 otherwise.
 
-    def change(self, meeting_id: str, of: str | None, change: Callable[[Kept], None]) -> Kept:
-        """The meeting after the change. Refused with 404 when there is none, or as the change refuses."""
+        The id may also be that of its occurrence or of an instance, which begin with the id of the meeting.
+        """
         with self._lock:
-            meeting = self._known(meeting_id, of)
-            change(meeting)
+            return self._known(meeting_id.partition("_")[0], of)
+
+    def change(self, meeting_id: str, of: str | None, change: Callable[[Kept], T]) -> T:
+        """What the change gives back, once it is kept. Refused with 404 without the meeting, or as the change refuses.
+
+        A change that refuses must have changed nothing yet.
+        """
+        with self._lock:
+            given = change(self._known(meeting_id, of))
+            self._save()
+            return given
+
+    def delete(self, meeting_id: str, of: str | None) -> Kept:
+        """Forget the meeting, and give it back. Refused with 404 when there is none."""
+        with self._lock:
+            meeting = self._meetings.pop(self._known(meeting_id, of).id)
             self._save()
             return meeting
-
-    def delete(self, meeting_id: str, of: str | None) -> None:
-        """Forget the meeting. Refused with 404 when there is none."""
-        with self._lock:
-            del self._meetings[self._known(meeting_id, of).id]
-            self._save()
 
     def all(self) -> list[Kept]:
         """Every meeting, the earliest first."""

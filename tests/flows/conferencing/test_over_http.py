@@ -12,6 +12,7 @@ import requests
 
 from conference_orchestrator.flows import conferencing, provider_steps, rounds
 from conference_orchestrator.flows.hosting import ensure_later, provider_named
+from conference_orchestrator.kernel.transaction import Transaction
 from conference_orchestrator.providers.exchange import Timeouts
 from conference_orchestrator.providers.sandbox import RunningSandbox
 from conference_orchestrator.providers.webex import WebexProvider
@@ -78,8 +79,8 @@ def test_creating_at_once_again_makes_two_meetings(
     """The negative control: without the look the harness sees what the look prevents."""
     before = conferencing._next
 
-    def hasty(conference: Conference, *, now: datetime) -> str | None:
-        return "create" if conference.attempted_at is not None else before(conference, now=now)
+    def hasty(tx: Transaction, conference: Conference) -> str | None:
+        return "create" if conference.attempted_at is not None else before(tx, conference)
 
     monkeypatch.setattr(conferencing, "_next", hasty)
     sandbox.faults.add(method="POST", fault="apply-then-drop")
@@ -126,12 +127,16 @@ def test_a_cancelled_session_leaves_no_meeting(
     assert scene.fresh(wanted).state == "cancelled"
 
 
-def test_a_refused_token_is_given_up_at_once_and_told_once(
+def test_a_refused_token_is_told_once_and_tried_again_after_a_quarter_of_an_hour(
     house: House, scene: Scene, sandbox: RunningSandbox, wanted: UUID
 ) -> None:
     sandbox.faults.add(method="POST", status=401, times=None)
-    settle(house, ENSURE)
+    settle(house, ENSURE, moving_the_clock=False)
     conferencing.ensure(wanted)
-    assert scene.fresh(wanted).state == "failed"
+    assert scene.fresh(wanted).state == "wanted", "whoever mends the credentials has nothing to press"
     assert sandbox.count("POST") == 1
-    assert scene.alerts() == ["A meeting could not be made"]
+    assert scene.alerts() == ["A provider refuses our credentials"]
+    sandbox.faults.clear()
+    house.clock.move_on(timedelta(minutes=15))
+    settle(house, ENSURE, moving_the_clock=False)
+    assert scene.fresh(wanted).state == "ready"

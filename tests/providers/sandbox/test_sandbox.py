@@ -8,34 +8,7 @@ import pytest
 import requests
 
 from conference_orchestrator.providers.sandbox import RunningSandbox, create_sandbox, serve_sandbox, server
-
-AT = (datetime.now(UTC) + timedelta(days=2)).replace(second=0, microsecond=0)
-
-
-class Client:
-    """A plain HTTP client with one token."""
-
-    def __init__(self, sandbox, token="first-client"):
-        self.url, self.headers = sandbox.url, {"Authorization": f"Bearer {token}"}
-
-    def __call__(self, method, path="meetings", *, headers=None, **sent):
-        return requests.request(method, self.url + path, headers=self.headers | (headers or {}), timeout=5, **sent)
-
-    def create(self, **instead):
-        return self("POST", json=body(**instead)).json()["id"]
-
-    def ids(self, **query):
-        return [item["id"] for item in self("GET", params=query).json()["items"]]
-
-
-def body(**instead):
-    usual = {"title": "Round", "start": AT.isoformat(), "end": (AT + timedelta(hours=1)).isoformat()}
-    return usual | {"hostEmail": "round@hosts.example", "sendEmail": False} | instead
-
-
-@pytest.fixture
-def client(sandbox):
-    return Client(sandbox)
+from tests.providers.sandbox.client import AT, Client, body
 
 
 def test_without_a_token_nothing_is_told(client):
