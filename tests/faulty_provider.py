@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 from conference_orchestrator.kernel.transaction import is_open
 from conference_orchestrator.providers.base import (
     Capabilities,
+    Event,
+    EventKind,
     Meeting,
     MeetingChanges,
     MeetingRef,
@@ -19,7 +21,7 @@ from conference_orchestrator.providers.base import (
     Role,
     WithoutExtras,
 )
-from conference_orchestrator.providers.errors import NotFound, ProviderError
+from conference_orchestrator.providers.errors import BadSignature, NotFound, ProviderError
 from conference_orchestrator.providers.mock import CAPABILITIES, MockProvider
 
 
@@ -33,11 +35,13 @@ class Fault:
 
 
 class FaultyProvider(WithoutExtras):
-    """Every call asserts that no transaction is open. `calls` are the operations in order."""
+    """Every call asserts that no transaction is open. `calls` are the operations in order.
 
-    name = "mock"
+    `touched` are those that change a meeting, each with the meeting's id; `listens_at` is where events are to be sent.
+    """
 
-    def __init__(self, **capabilities: Any) -> None:
+    def __init__(self, name: str = "mock", **capabilities: Any) -> None:
+        self.name = name
         usual: dict[str, Any] = {"native_idempotency": False, "is_durable": True}
         self._capabilities = replace(CAPABILITIES, **(usual | capabilities))
         self._lock = Lock()
@@ -47,6 +51,8 @@ class FaultyProvider(WithoutExtras):
         self._made = 0
         self.meetings: dict[str, Meeting] = {}
         self.calls: list[str] = []
+        self.touched: list[tuple[str, str]] = []
+        self.listens_at: list[str] = []
         self.sees_transaction_open = False
         self.list_lag = 0
         self.settings: dict[str, Any] = {}
@@ -89,10 +95,22 @@ class FaultyProvider(WithoutExtras):
         return self._called("get", lambda: self._known(ref, "get"))
 
     def update(self, ref: MeetingRef, changes: MeetingChanges) -> Meeting:
+        self.touched.append(("update", ref.id))
         return self._called("update", lambda: self._update(ref, changes))
 
     def cancel(self, ref: MeetingRef) -> bool:
+        self.touched.append(("cancel", ref.id))
         return self._called("cancel", lambda: self.meetings.pop(ref.id, None) is not None)
+
+    def listen(self, url: str) -> None:
+        self._called("listen", lambda: self.listens_at.append(url))
+
+    def parse_event(self, headers: Mapping[str, str], body: bytes) -> Event:
+        """The body is `id kind meeting`; the header `X-Signature: ours` is the signature."""
+        if headers.get("X-Signature") != "ours":
+            raise BadSignature("The event is not signed.", provider=self.name, operation="parse_event")
+        event_id, kind, meeting_id = body.decode().split()
+        return Event(id=event_id, kind=cast("EventKind", kind), meeting_id=meeting_id)
 
     def join_link(self, ref: MeetingRef, person: Person, role: Role) -> str:
         return self._called("join_link", lambda: f"{self._known(ref, 'join_link').join_url}/{person.email}/{role}")
@@ -127,7 +145,7 @@ class FaultyProvider(WithoutExtras):
         made = replace(
             MockProvider().create(spec),
             ref=MeetingRef(self.name, f"meeting-{number:03}", spec.host),
-            join_url=f"https://meet.example/{number:03}",
+            join_url=f"https://{'meet' if self.name == 'mock' else self.name}.example/{number:03}",
             **self.settings,
         )
         self.meetings[made.ref.id] = made

@@ -127,6 +127,8 @@ def retry(conference_id: UUID, *, by: Principal) -> ConferenceView:
         circuits.reopen(found.provider)
         if found.state == State.FAILED:
             found.state = State.WANTED
+        elif found.state == State.MISSING:
+            found.meeting_is_gone()
         if found.state == State.MISSING:
             found.present_title = None
         tx.after(ensure_later(found.id))

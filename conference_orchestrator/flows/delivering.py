@@ -47,6 +47,8 @@ LINKS = {
     "invitation-update": ("answer", "/i/", "answer_url"),
     "slot-offer": ("offer", "/o/", "answer_url"),
 }
+# The way into a meeting that lets in by personal links: see `entering`.
+ENTRY_PURPOSE, ENTRY = "join", "/j/"
 
 
 def to_clinician(person: Clinician) -> Recipient:
@@ -190,6 +192,8 @@ def facts_of(row: Row[Any] | Message) -> kinds.Facts:
     if row.kind in LINKS and row.link_subject is not None:
         purpose, path, fact = LINKS[row.kind]
         data[fact] = links.url(path + links.token(purpose, row.link_subject))
+        if data.get("has_personal_link"):
+            data["join_url"] = links.url(ENTRY + links.token(ENTRY_PURPOSE, row.link_subject))
     return kinds.facts_from_json(row.kind, data)
 
 

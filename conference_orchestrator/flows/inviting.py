@@ -1,8 +1,9 @@
 """Who is invited to a conference, and which calendar object each person gets.
 
 The members of a group and a session's substitutes get the session, a requester only the 20 minutes of the own case, an
-audience the webinar. Who is wanted is read from the group, the roster, the allocations and the webinar request each
-time; the ledger knows who holds what, and the difference is what goes out.
+audience the webinar; where its places are limited, the link comes with the place. Who is wanted is read from the group,
+the roster, the allocations, the webinar request and its registrations each time; the ledger knows who holds what, and
+the difference is what goes out.
 """
 
 from __future__ import annotations
@@ -14,22 +15,30 @@ from email.utils import parseaddr
 from typing import cast
 from uuid import UUID
 
-from conference_orchestrator.flows import delivering
+from conference_orchestrator.flows import attending, delivering, entering, registering
 from conference_orchestrator.flows.delivering import draft, message_id, to_clinician
 from conference_orchestrator.flows.hosting import issue_later
 from conference_orchestrator.kernel import ports
 from conference_orchestrator.kernel.outbox import Rank
 from conference_orchestrator.kernel.principal import SYSTEM, Principal
-from conference_orchestrator.kernel.transaction import transaction
+from conference_orchestrator.kernel.transaction import Transaction, transaction
 from conference_orchestrator.ledger import invitations
-from conference_orchestrator.ledger.invitations import Content, Method, Step
+from conference_orchestrator.ledger.invitations import UNREGISTERED, Content, Method, Step
 from conference_orchestrator.ledger.messages import Draft
 from conference_orchestrator.network import clinicians, expert_groups
 from conference_orchestrator.network.clinicians import Clinician
 from conference_orchestrator.network.expert_groups import MemberRole
 from conference_orchestrator.notify import kinds
-from conference_orchestrator.scheduling import conferences, requests, rosters, sessions, webinar_requests
+from conference_orchestrator.scheduling import (
+    conferences,
+    requests,
+    rosters,
+    sessions,
+    webinar_registrations,
+    webinar_requests,
+)
 from conference_orchestrator.scheduling.conferences import Conference
+from conference_orchestrator.scheduling.webinar_requests import WebinarRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +53,7 @@ class Event:
     group_name: str | None = None
     topic: str | None = None
     case_reference: str | None = None
+    materials_url: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +93,8 @@ def issue(conference_id: UUID) -> None:
         conference = conferences.get(conference_id, visible_to=SYSTEM, lock=True)
         if conference.ends_at <= tx.now:
             return
+        if conference.webinar_request_id is not None:
+            registering.settle(conference.webinar_request_id)
         events = {event.uid: event for event in events_of(conference)}
         known = clinicians.by_ids({person for event in events.values() for person in event.people})
         drafts: list[Draft] = []
@@ -93,8 +105,20 @@ def issue(conference_id: UUID) -> None:
             # Who was erased is invited to nothing, and what the person held is taken back in the ledger alone.
             wanted = {person: role for person, role in event.people.items() if person in known} if event else {}
             steps = invitations.issue(uid, _content(event, conference), wanted, conference_id=conference.id, at=tx.now)
-            drafts += _drafts(steps, conference, at=tx.now)
+            drafts += _drafts(steps, conference, event, at=tx.now)
+            if any(step.invitation.role == "speaker" and step.method == Method.REQUEST for step in steps):
+                tx.after(attending.invite_panellists_later(conference.id))
         delivering.tell(tx, *drafts)
+
+
+def tell_materials(tx: Transaction, request: WebinarRequest) -> None:
+    """Send everybody who has the link to the webinar one update with the new materials; nothing before there is one."""
+    if request.conference is None:
+        return
+    conference = conferences.get(request.conference.id, visible_to=SYSTEM)
+    steps = invitations.repeat(webinar_uid(request.id), "materials", at=tx.now) if conference.link_for_people else []
+    told = _drafts(steps, conference, _webinar(conference, request.id), at=tx.now)
+    delivering.tell(tx, *told)
 
 
 def refresh_group(group_id: UUID) -> None:
@@ -176,12 +200,18 @@ def _webinar(conference: Conference, request_id: UUID) -> Event:
         countries=chosen.get("countries", []),
         specialties=chosen.get("specialties", []),
     )
+    states = webinar_registrations.states_of(request.id)
+    invited = dict.fromkeys([*audience, *states], "audience")
+    if request.capacity is not None:
+        registered = webinar_registrations.State.REGISTERED
+        invited |= {person: UNREGISTERED for person in invited if states.get(person) != registered}
     return Event(
         uid=webinar_uid(request.id),
         starts_at=conference.starts_at,
         ends_at=conference.ends_at,
-        people=dict.fromkeys(audience, "audience") | {UUID(one): "speaker" for one in request.speakers},
+        people=invited | {UUID(one): "speaker" for one in request.speakers},
         topic=conference.title,
+        materials_url=request.materials_url,
     )
 
 
@@ -208,21 +238,24 @@ def _is_invited_elsewhere(uid: str, conference: Conference) -> bool:
     return other is not None and other.id != conference.id and other.link_for_people is not None
 
 
-def _drafts(steps: Sequence[Step], conference: Conference, *, at: datetime) -> list[Draft]:
+def _drafts(steps: Sequence[Step], conference: Conference, event: Event | None, *, at: datetime) -> list[Draft]:
+    materials_url = event.materials_url if event else None
     known = clinicians.by_ids(step.invitation.clinician_id for step in steps)
     return [
-        _draft(step, known[step.invitation.clinician_id], conference, at=at)
+        _draft(step, known[step.invitation.clinician_id], conference, materials_url=materials_url, at=at)
         for step in steps
         if step.invitation.clinician_id in known
     ]
 
 
-def _draft(step: Step, person: Clinician, conference: Conference, *, at: datetime) -> Draft:
+def _draft(step: Step, person: Clinician, conference: Conference, *, materials_url: str | None, at: datetime) -> Draft:
     invitation = step.invitation
+    # What is sent again without another SEQUENCE is another message all the same.
+    repeated = f":{invitation.number}" if step.changed == ("materials",) else ""
     message = draft(
-        _facts(step, conference, at=at),
+        _facts(step, conference, materials_url=materials_url, at=at),
         to=to_clinician(person),
-        cause=f"{invitation.uid}:{step.sequence}:{step.method}",
+        cause=f"{invitation.uid}:{step.sequence}:{step.method}{repeated}",
         conference_id=conference.id,
         link_subject=invitation.id,
         chain=f"{invitation.uid}:{person.id}",
@@ -235,13 +268,15 @@ def _draft(step: Step, person: Clinician, conference: Conference, *, at: datetim
     return message
 
 
-def _facts(step: Step, conference: Conference, *, at: datetime) -> kinds.EventFacts:
+def _facts(step: Step, conference: Conference, *, materials_url: str | None, at: datetime) -> kinds.EventFacts:
     if step.method == Method.CANCEL:
         kind: type[kinds.EventFacts] = kinds.InvitationCancel
     else:
         kind = kinds.Invitation if step.is_new else kinds.InvitationUpdate
     name, address = parseaddr(ports.settings().reply_to)
-    said = step.invitation.answer
+    said, role = step.invitation.answer, step.invitation.role
+    has_link = step.method == Method.REQUEST and role != UNREGISTERED
+    is_personal = has_link and entering.has_personal_links(conference.provider)
     return kind(
         uid=step.object.uid,
         sequence=step.sequence,
@@ -249,15 +284,18 @@ def _facts(step: Step, conference: Conference, *, at: datetime) -> kinds.EventFa
         starts_at=step.object.starts_at,
         ends_at=step.object.ends_at,
         time_zone=conference.time_zone,
-        role=cast("kinds.Role", step.invitation.role),
+        role=cast("kinds.Role", "audience" if role == UNREGISTERED else role),
         group_name=step.object.group_name,
         topic=step.object.topic,
         case_reference=step.object.case_reference,
-        join_url=None if step.method == Method.CANCEL else step.object.join_url,
+        join_url=step.object.join_url if has_link and not is_personal else None,
+        has_personal_link=is_personal,
         organizer_name=name or "Helpdesk",
         organizer_address=address,
         what_changed=step.changed,
         previous_starts_at=step.previous_start,
         reason=None if conference.is_wanted else conference.reason,
         attendee_status=cast("kinds.Answer", said.upper()) if said else "NEEDS-ACTION",
+        materials_url=materials_url if has_link else None,
+        needs_registration=role == UNREGISTERED,
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from conference_orchestrator.flows import delivering, hosting
+from conference_orchestrator.flows import delivering, hosting, inviting, registering
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Invalid
 from conference_orchestrator.kernel.paging import Page, Paging
@@ -18,7 +18,7 @@ from conference_orchestrator.ledger.messages import Recipient
 from conference_orchestrator.network import clinicians, hospitals, networks
 from conference_orchestrator.network.hospitals import Hospital
 from conference_orchestrator.notify import kinds
-from conference_orchestrator.scheduling import webinar_requests
+from conference_orchestrator.scheduling import webinar_registrations, webinar_requests
 from conference_orchestrator.scheduling.webinar_requests import WebinarRequest
 
 
@@ -45,6 +45,8 @@ def submit(entered: Mapping[str, Any], *, by: Principal) -> WebinarRequest:
             audience=_audience(entered.get("audience", {}), hospital),
             speakers=[str(speaker.id) for speaker in speakers],
             credits=entered.get("credits"),
+            capacity=entered.get("capacity"),
+            materials_url=entered.get("materials_url"),
             created_at=tx.now,
         )
         db.session.add(request)
@@ -59,15 +61,39 @@ def submit(entered: Mapping[str, Any], *, by: Principal) -> WebinarRequest:
     return get(request.id, by=by)
 
 
-def approve(request_id: UUID, starts_at: datetime, *, by: Principal, expected: int | None = None) -> WebinarRequest:
+def change(
+    request_id: UUID, changes: Mapping[str, Any], *, by: Principal, expected: int | None = None
+) -> WebinarRequest:
+    """Other materials, which those who have the link are told, or another number of places, which the line moves up to.
+
+    RuleBroken when it is over or not held, Invalid for fewer places than are taken.
+    """
+    with transaction() as tx:
+        request = _locked(request_id, by=by, expected=expected)
+        places, materials = request.capacity, request.materials_url
+        taken = webinar_registrations.counts([request.id])[request.id][webinar_registrations.State.REGISTERED]
+        request.change(changes, registered=taken, now=tx.now)
+        if request.capacity != places:
+            registering.promote(request)
+            registering.issue_later(tx, request)
+        # That there are none any more is told nobody.
+        if request.materials_url not in {None, materials}:
+            inviting.tell_materials(tx, request)
+    return get(request_id, by=by)
+
+
+def approve(
+    request_id: UUID, starts_at: datetime, *, urgent: bool = False, by: Principal, expected: int | None = None
+) -> WebinarRequest:
     """Hold it at that time: the host account is taken, the meeting is made, the audience is invited.
 
-    NoHostFree, with the next possible times, when every host account is busy then.
+    An urgent one may also take an account of the reserve. NoHostFree, with the next possible times, when every host
+    account is busy then.
     """
     with transaction() as tx:
         request = _locked(request_id, by=by, expected=expected)
         request.approve(starts_at, by=by, at=tx.now)
-        hosting.want_for_webinar(tx, request, starts_at)
+        hosting.want_for_webinar(tx, request, starts_at, urgent=urgent)
         facts = kinds.WebinarApproved(
             topic=request.topic,
             starts_at=starts_at,

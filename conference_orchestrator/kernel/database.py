@@ -214,7 +214,9 @@ def insert_all(table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     connection, names = db.session.connection(), tuple(rows[0])
     if connection.dialect.name == "sqlite":
         statement, binds = _insert_values(table, names, connection.dialect)
-        connection.exec_driver_sql(statement, [tuple([bind(row[name]) for name, bind in binds]) for row in rows])
+        columns = [[row[name] for row in rows] for name, _ in binds]
+        bound = [map(bind, values) if bind else values for (_, bind), values in zip(binds, columns, strict=True)]
+        connection.exec_driver_sql(statement, list(zip(*bound, strict=True)))
     else:
         connection.execute(_insert_from_json(table, names), {"rows": json.dumps(list(rows), default=_in_json)})
 
@@ -234,13 +236,9 @@ def _in_json(value: object) -> str:
 @cache
 def _insert_values(
     table: Table, names: tuple[str, ...], dialect: Dialect
-) -> tuple[str, list[tuple[str, Callable[[Any], Any]]]]:
-    """The statement, and in the order of its place-holders what makes the driver's value of each column's."""
+) -> tuple[str, list[tuple[str, Callable[[Any], Any] | None]]]:
+    """The statement, and by its place-holders in order what makes the driver's value; None: it is that already."""
     compiled = table.insert().values({name: bindparam(name) for name in names}).compile(dialect=dialect)
     ordered = compiled.positiontup or []
     binds = {name: table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in ordered}
-    return str(compiled), [(name, bind or _as_it_is) for name, bind in binds.items()]
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
+    return str(compiled), list(binds.items())

@@ -1,7 +1,8 @@
 """Invitations: which calendar object each person holds. The ledger alone decides what is sent next.
 
 One SEQUENCE counter for each UID. It rises when the time, the link or the status changes and with every CANCEL
-(RFC 5546 section 2.1.4), and with nothing else; a late joiner gets the present state only.
+(RFC 5546 section 2.1.4), and with nothing else; a late joiner gets the present state only. Who is invited without
+having one of the limited places holds the object without its link, and gets the link with the place.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ class Answer(StrEnum):
     ACCEPTED = "accepted"
     DECLINED = "declined"
     TENTATIVE = "tentative"
+
+
+# The role of who may register for a place and has none: the object that such a person holds tells no link.
+UNREGISTERED = "invited"
 
 
 class CalendarObject(Model):
@@ -114,9 +119,10 @@ def issue(
     held = {row.clinician_id: row for row in db.session.scalars(select(Invitation).where(Invitation.uid == uid))}
     leaving = [row for person, row in held.items() if row.method == Method.REQUEST and person not in wanted]
     back = [row for person, row in held.items() if row.method == Method.CANCEL and person in wanted] if content else []
+    placed = content is not None and any(_gets_the_link(row, wanted.get(person)) for person, row in held.items())
     changed, before = _changed(state, content), state.starts_at
     holds_any = any(row.method == Method.REQUEST for row in held.values())
-    if (changed and holds_any) or leaving or back:
+    if (changed and holds_any) or leaving or back or placed:
         state.sequence += 1
     if content is not None and (changed or state.conference_id != conference_id):
         state.conference_id = conference_id
@@ -130,9 +136,44 @@ def issue(
         row = held.get(person)
         if row is None or row.method == Method.CANCEL:
             steps.append(_invite(row, person, wanted[person], state, at=at))
-        elif row.sequence < state.content_sequence:
-            steps.append(_update(row, state, changed=changed, before=before, at=at))
+        else:
+            seen = _seen(changed, was=row.role, role=wanted[person])
+            row.role = wanted[person]
+            if seen:
+                steps.append(_update(row, state, changed=seen, before=before, at=at))
+            elif row.sequence < state.content_sequence:
+                row.sequence = state.sequence  # nothing that the person holds has changed
     return steps
+
+
+def repeat(uid: str, changed: str, *, at: datetime) -> list[Step]:
+    """Send the object again to everybody who holds it with its link, because something else that it tells has changed.
+
+    The SEQUENCE that each person holds stays.
+    """
+    statement = select(CalendarObject).where(CalendarObject.uid == uid).with_for_update()
+    state = db.session.scalar(statement.execution_options(populate_existing=True))
+    if state is None:
+        return []
+    holding = select(Invitation).where(
+        Invitation.uid == uid, Invitation.method == Method.REQUEST, Invitation.role != UNREGISTERED
+    )
+    rows = db.session.scalars(holding.order_by(Invitation.clinician_id)).all()
+    for row in rows:
+        row.number, row.sent_at = row.number + 1, at
+    return [Step(row, state, False, Method.REQUEST, row.sequence, (changed,), None) for row in rows]
+
+
+def _gets_the_link(row: Invitation, role: str | None) -> bool:
+    return row.method == Method.REQUEST and row.role == UNREGISTERED and role not in {None, UNREGISTERED}
+
+
+def _seen(changed: tuple[str, ...], *, was: str, role: str) -> tuple[str, ...]:
+    """What of a change the person sees: the link only with a place, and with a new place for the first time."""
+    time = tuple(what for what in changed if what == "time")
+    if role == UNREGISTERED:
+        return time
+    return (*time, "link") if was == UNREGISTERED else changed
 
 
 def _locked(uid: str, content: Content | None, *, conference_id: UUID) -> CalendarObject | None:
@@ -194,7 +235,9 @@ def state_of(uid: str) -> CalendarObject:
 def get(invitation_id: UUID, *, lock: bool = False) -> Invitation:
     """The invitation with that id, or NotFound."""
     statement = select(Invitation).where(Invitation.id == invitation_id)
-    found = db.session.scalar(statement.with_for_update() if lock else statement)
+    found = db.session.scalar(
+        statement.with_for_update().execution_options(populate_existing=True) if lock else statement
+    )
     if found is None:
         raise NotFound("There is no such invitation.")
     return found

@@ -90,10 +90,17 @@ def _conference(link: str) -> icalendar.vUri:
 
 
 def _description(facts: EventFacts) -> str:
-    join = f"Join: {facts.join_url}" if facts.join_url else "The link to join follows in an update of this invitation."
+    lines = [
+        f"Join: {facts.join_url}" if facts.join_url else "The link to join follows in an update of this invitation."
+    ]
+    if facts.needs_registration:
+        # The personal link stays in the mail: others may look into a calendar.
+        lines.append("Places are limited: to register, accept by the link in the mail of this invitation.")
+    if facts.materials_url:
+        lines.append(f"Materials: {web_address('materials_url', facts.materials_url)}")
     if facts.role == "requester":
-        return f"{join}\nThis invitation covers your own case only. Please wait in the lobby until you are admitted."
-    return join
+        lines.append("This invitation covers your own case only. Please wait in the lobby until you are admitted.")
+    return "\n".join(lines)
 
 
 def _attendee(facts: EventFacts, recipient: Reader) -> icalendar.vCalAddress:

@@ -176,6 +176,8 @@ class EventFacts(Facts):
     to the requester alone. `time_zone` is where the meeting is set, shown when the reader lives by another clock.
     `what_changed` holds fixed words: "time", "link", or another short noun of ours. `attendee_status` carries the
     answer that the person gave already. `dtstamp` and `sequence` belong to the object: a repeat has the same.
+    `has_personal_link`: `join_url` is made for this person when the mail is sent.
+    `needs_registration`: places are limited, this person has none yet, and gets one by accepting at `answer_url`.
     """
 
     method: ClassVar[Method] = "REQUEST"
@@ -197,6 +199,9 @@ class EventFacts(Facts):
     previous_starts_at: datetime | None = None
     reason: str | None = None
     attendee_status: Answer = "NEEDS-ACTION"
+    materials_url: str | None = None
+    needs_registration: bool = False
+    has_personal_link: bool = False
 
     def __post_init__(self) -> None:
         if (self.group_name is None) == (self.topic is None):

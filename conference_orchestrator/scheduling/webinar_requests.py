@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -87,10 +88,32 @@ class WebinarRequest(Versioned, Model):
         self._must_be_open()
         self.state, self.reason, self.decided_at, self.decided_by = State.REFUSED, reason, at, str(by)
 
+    def change(self, changes: Mapping[str, Any], *, registered: int, now: datetime) -> None:
+        """Other materials, or another number of places, of which so many are taken.
+
+        RuleBroken when it is not to be held or is over. Invalid for fewer places than are taken, and for a limit after
+        an approval without one: everybody who was invited has the link then.
+        """
+        if self.state not in {State.SUBMITTED, State.APPROVED}:
+            raise RuleBroken(f"The request is {self.state}: there is nothing to change any more.", state=self.state)
+        if self.is_over(now):
+            raise RuleBroken(f"The {self.kind} is over: there is nothing to change any more.", state=self.state)
+        places = changes.get("capacity", self.capacity)
+        if self.state == State.APPROVED and places is not None and self.capacity is None:
+            raise Invalid({"capacity": "It was approved without a limit: everybody who was invited has the link."})
+        if places is not None and places < registered:
+            raise Invalid({"capacity": f"{registered} people have a place; it cannot be fewer."})
+        for name, value in changes.items():
+            setattr(self, name, value)
+
     @property
     def length(self) -> timedelta:
         """How long it lasts."""
         return timedelta(minutes=self.duration_minutes)
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether its approved time has passed."""
+        return self.starts_at is not None and self.starts_at + self.length <= now
 
     def _must_be_open(self) -> None:
         if self.state != State.SUBMITTED:

@@ -35,6 +35,7 @@ REQUESTERS = frozenset({CL, GC, RR, HD})
 POLICY: dict[str, frozenset[Role]] = {
     "page.read": EVERYBODY,
     "invitation.answer": EVERYBODY,  # who holds the link of an invitation answers it
+    "meeting.enter": EVERYBODY,  # who holds the link of an invitation comes in
     "documentation.read": EVERYBODY,
     "health.read": EVERYBODY,
     "notice.read": EVERYBODY,

@@ -161,6 +161,31 @@ class TestApproving:
             webinars.approve(request.id, START, by=HELPDESK)
         assert stage.house.count(Conference) == 0
 
+    def test_places_and_materials_are_kept_as_they_were_asked_for(self, stage: Stage) -> None:
+        asked = webinars.submit(
+            entered(capacity=40, materials_url="https://slides.example/1"), by=stage.centre("porto")
+        )
+        assert (asked.capacity, asked.materials_url) == (40, "https://slides.example/1")
+        changed = webinars.change(asked.id, {"capacity": None}, by=stage.centre("porto"), expected=asked.version)
+        assert (changed.capacity, changed.materials_url) == (None, "https://slides.example/1")
+
+    def test_before_the_approval_the_number_of_places_is_free(self, stage: Stage) -> None:
+        request = submitted()
+        for capacity in (40, 5, None, 1):
+            assert webinars.change(request.id, {"capacity": capacity}, by=HELPDESK).capacity == capacity
+        assert stage.mails("invitation-update") == []
+
+    def test_another_centre_changes_nothing(self, stage: Stage) -> None:
+        with pytest.raises(NotFound):
+            webinars.change(submitted().id, {"capacity": 5}, by=stage.centre("graz"))
+
+    @pytest.mark.usefixtures("stage")
+    def test_what_was_refused_is_changed_no_more(self) -> None:
+        request = submitted()
+        webinars.refuse(request.id, "No.", by=HELPDESK)
+        with pytest.raises(RuleBroken, match="is refused"):
+            webinars.change(request.id, {"capacity": 5}, by=HELPDESK)
+
 
 class TestHosts:
     @pytest.fixture
@@ -191,6 +216,19 @@ class TestHosts:
         assert (one_host.house.count(Conference), one_host.tasks()) == (1, [])
         assert len(one_host.mails("webinar-approved")) == 1
         assert webinars.approve(second.id, proposals[0], by=HELPDESK).state == "approved"
+
+    @pytest.mark.usefixtures("one_host")
+    def test_the_reserve_hosts_only_what_is_urgent(self) -> None:
+        hosting.add_host(
+            {"provider": "mock", "email": "bea@hosts.example", "capacity": 1, "kinds": [], "is_reserve": True}
+        )
+        webinars.approve(submitted().id, START, by=HELPDESK)
+        second = submitted(topic="Another")
+        with pytest.raises(NoHostFree):
+            webinars.approve(second.id, START, by=HELPDESK)
+        found = webinars.approve(second.id, START, urgent=True, by=HELPDESK)
+        assert found.conference is not None
+        assert found.conference.host == "bea@hosts.example"
 
     def test_a_webinar_that_is_given_up_gives_its_host_back(self, one_host: Stage) -> None:
         found = webinars.approve(submitted().id, START, by=HELPDESK)

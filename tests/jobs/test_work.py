@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 import conference_orchestrator
-from conference_orchestrator.flows import conferencing, delivering, directory, hosting, inviting, joining
+from conference_orchestrator.flows import attending, conferencing, delivering, directory, hosting, inviting, joining
 from conference_orchestrator.jobs.timetable import EVERY
 from conference_orchestrator.jobs.work import WORK
 from conference_orchestrator.kernel.outbox import Task
@@ -52,6 +52,7 @@ def test_each_task_calls_its_flow_with_what_it_carries(monkeypatch: pytest.Monke
         (inviting, "refresh_group"),
         (delivering, "deliver"),
         (joining, "send_instructions"),
+        (attending, "invite_panellists"),
     ]:
         monkeypatch.setattr(module, name, lambda *given, _name=name, **named: calls.append((_name, given, named)))
     one, two = uuid4(), uuid4()
@@ -63,6 +64,7 @@ def test_each_task_calls_its_flow_with_what_it_carries(monkeypatch: pytest.Monke
         *tx.tasks,
         delivering._task([one, two]),
         joining._welcome_task(Clinician(id=one), Network(id=two), "because"),
+        attending.invite_panellists_later(one),
     ]
     for task in tasks:
         WORK[task.kind](task.payload)
@@ -72,6 +74,7 @@ def test_each_task_calls_its_flow_with_what_it_carries(monkeypatch: pytest.Monke
         ("refresh_group", (one,), {}),
         ("deliver", ([one, two],), {}),
         ("send_instructions", (one, two), {"cause": "because"}),
+        ("invite_panellists", (one,), {"attempt": 1}),
     ]
 
 
@@ -82,6 +85,10 @@ def test_the_timers_work_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         ("arranging", "extend"),
         ("offering", "expire_offers"),
         ("watching", "watch_quorum"),
+        ("attending", "gather"),
+        ("sweeping", "look_near"),
+        ("sweeping", "look_far"),
+        ("provider_events", "listen"),
         ("rounds", "close_past"),
         ("conferencing", "sweep"),
         ("delivering", "deliver_overdue"),
@@ -97,6 +104,10 @@ def test_the_timers_work_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         "escalate",
         "expire_offers",
         "extend",
+        "gather",
+        "listen",
+        "look_far",
+        "look_near",
         "prune",
         "sweep",
         "watch_quorum",

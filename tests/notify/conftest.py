@@ -62,6 +62,9 @@ PRIVACY = kinds.PrivacyStatement(
     title="Privacy statement", url="https://conference.example/notices/privacy", version="3.1"
 )
 CASE = {"case_reference": "PT-2026/0147", "group_name": "Brain Tumour"}
+TOPIC = "Sarcoma & beyond: <new> drugs"
+AUDIENCE = {"role": "audience", "topic": TOPIC}
+MATERIALS = {"materials_url": "https://slides.example/sarcoma?a=1&b=2", "what_changed": ("materials",)}
 LATER = {"sequence": 1, "dtstamp": datetime(2026, 11, 10, 9, 0, tzinfo=UTC)}
 
 EXAMPLES = {
@@ -134,13 +137,9 @@ EXAMPLES = {
         kinds.Invitation(**event(role="requester", case_reference="PT-2026/0147", uid="77-request@network.example")),
         INES,
     ),
-    "invitation.audience": (
-        kinds.Invitation(
-            **event(role="audience", topic="Sarcoma & beyond: <new> drugs", join_url=None, answer_url=None)
-        ),
-        KIRI,
-    ),
-    "invitation.speaker": (kinds.Invitation(**event(role="speaker", topic="Sarcoma & beyond: <new> drugs")), ANNA),
+    "invitation.audience": (kinds.Invitation(**event(**AUDIENCE, join_url=None, answer_url=None)), KIRI),
+    "invitation.limited": (kinds.Invitation(**event(**AUDIENCE, join_url=None, needs_registration=True)), INES),
+    "invitation.speaker": (kinds.Invitation(**event(role="speaker", topic=TOPIC)), ANNA),
     "invitation-update": (
         kinds.InvitationUpdate(
             **event(
@@ -149,6 +148,7 @@ EXAMPLES = {
         ),
         ANNA,
     ),
+    "invitation-update.materials": (kinds.InvitationUpdate(**event(**AUDIENCE, **MATERIALS)), INES),
     "invitation-cancel": (
         kinds.InvitationCancel(
             **event(**LATER, role="requester", case_reference="PT-2026/0147", reason="The group meets at a congress.")
@@ -157,7 +157,7 @@ EXAMPLES = {
     ),
     "webinar-approved": (
         kinds.WebinarApproved(
-            topic="Sarcoma & beyond: <new> drugs",
+            topic=TOPIC,
             starts_at=datetime(2026, 12, 3, 15, 0, tzinfo=UTC),
             ends_at=datetime(2026, 12, 3, 16, 30, tzinfo=UTC),
             time_zone="Europe/Berlin",

@@ -11,7 +11,7 @@ from conference_orchestrator.notify.composing import compose, span
 from conference_orchestrator.notify.reader import Reader
 
 PAYLOAD = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&{{ 7*7 }}"
-ADDRESSES = {"confirm_url", "list_url", "request_url", "join_url", "answer_url", "url"}
+ADDRESSES = {"confirm_url", "list_url", "request_url", "join_url", "answer_url", "materials_url", "url"}
 # Not shown as text: they decide what is said, or are machine values of the calendar object.
 UNSAID = {"role", "attendee_status", "uid", "organizer_address", "time_zone"}
 

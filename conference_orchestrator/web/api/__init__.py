@@ -1,9 +1,11 @@
 """The API under /api/v1: one module per resource, its routes and schemas side by side."""
 
 from conference_orchestrator.web.api.absences import absences_api
+from conference_orchestrator.web.api.attendance import attendance_api
 from conference_orchestrator.web.api.clinicians import clinicians_api
 from conference_orchestrator.web.api.conferences import conferences_api
 from conference_orchestrator.web.api.deliveries import deliveries_api
+from conference_orchestrator.web.api.findings import findings_api
 from conference_orchestrator.web.api.groups import groups_api
 from conference_orchestrator.web.api.hospitals import hospitals_api
 from conference_orchestrator.web.api.hosts import hosts_api
@@ -37,6 +39,8 @@ RESOURCES = (
     replans_api,
     webinars_api,
     conferences_api,
+    findings_api,
+    attendance_api,
     deliveries_api,
     hosts_api,
     tokens_api,

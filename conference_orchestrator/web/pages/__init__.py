@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from flask import Flask
 
-from conference_orchestrator.web.pages import home, invitations, offers, registration, security  # noqa: F401  - their routes
+from conference_orchestrator.web.pages import (  # noqa: F401  - their routes
+    entries,
+    home,
+    invitations,
+    offers,
+    registration,
+    security,
+    webinars,
+)
 from conference_orchestrator.web.pages.blueprint import pages
 
 

@@ -46,7 +46,7 @@ def register(app: Flask) -> None:
 
 
 # Whose address is a secret of 128 bits: the link is the right to act, no cookie is.
-BY_LINK = {"pages.confirm", "pages.answer", "pages.answer_offer"}
+BY_LINK = {"pages.confirm", "pages.answer", "pages.answer_offer", "pages.enter"}
 
 
 @pages.before_request
