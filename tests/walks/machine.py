@@ -126,7 +126,7 @@ def acts(steps: Steps, *, group: str, name: str, number: int) -> dict[str, Calla
         "accept an offer": lambda: steps.answer_offer(number, accept=True, by_link=chance.random() < 0.5),
         "refuse an offer": lambda: steps.answer_offer(number, accept=False, by_link=chance.random() < 0.5),
         "promote": lambda: steps.promote(group),
-        "replan": lambda: steps.replan(group, number, chance.choice(["propose", "apply", "both", "both"])),
+        "replan": lambda: steps.replan(group, number, chance.choice(["propose", "both", "both", "both", "apply"])),
         "move": lambda: steps.move(number, timedelta(hours=chance.choice([-23, -1, 1, 3, 24, 72, 24 * 8]))),
         "cancel": lambda: steps.cancel(number),
         "except a date": lambda: steps.except_date(

@@ -78,7 +78,8 @@ class Steps(RoundSteps):
         if what != "apply":
             self.propose(group)
         if what != "propose":
-            self.apply(number)
+            # Both: the one that was just proposed, of which nothing can have changed.
+            self.apply(len(self.replans) - 1 if what == "both" else number)
 
     def look_back(self, number: int, what: str) -> None:
         {"not reached": self.not_reached, "outcome": self.outcome, "keep": self.keep}[what](number)
