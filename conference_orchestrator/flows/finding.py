@@ -26,6 +26,11 @@ def listed(paging: Paging, *, is_open: bool | None = None, kind: str | None = No
     return provider_findings.listed(paging, is_open=is_open, kind=kind)
 
 
+def get(finding_id: UUID) -> ProviderFinding:
+    """One finding, or NotFound."""
+    return provider_findings.get(finding_id)
+
+
 def resolve(finding_id: UUID, action: str, *, by: Principal, expected: int | None = None) -> ProviderFinding:
     """See to a finding: delete the orphan, have the missing meeting made again, restore what was changed, or ignore it.
 

@@ -104,6 +104,7 @@ MATRIX = [
     ("GET", "/conferences/{conference}/host-key", 401, 403, 409, 403, 404, 403),
     # provider findings: the helpdesk
     ("GET", "/provider-findings", 401, 403, 403, 403, 200, 403),
+    ("GET", "/provider-findings/{session}", 401, 403, 403, 403, 404, 403),
     ("POST", "/provider-findings/{session}/resolution", 401, 403, 403, 403, 422, 403),
     # deliveries, resend: the first one is to the requester, about the request
     ("GET", "/deliveries", 401, 200, 200, 200, 200, 200),

@@ -75,6 +75,15 @@ def listed(query: Json) -> Json:
     return items(finding.listed(paging(query), is_open=is_open, kind=query.get("kind")), lambda one: one)
 
 
+@findings_api.get("/provider-findings/<uuid:finding_id>")
+@allow("finding.read")
+@findings_api.response(200, FindingSchema)
+def one(finding_id: UUID) -> ProviderFinding:
+    """Read one finding."""
+    found = finding.get(finding_id)
+    return versioned(found, found)
+
+
 @findings_api.post("/provider-findings/<uuid:finding_id>/resolution")
 @allow("finding.resolve")
 @findings_api.arguments(Resolution)
