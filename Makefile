@@ -7,7 +7,7 @@ UPGRADE ?=
 PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check
 COMPILE := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate $(UPGRADE)
 
-.PHONY: demo test races walks bench check format lock changelog
+.PHONY: demo test races walks chaos bench check format lock changelog
 
 demo: .venv/run.installed  ## Start the demonstration on http://127.0.0.1:8000, until Ctrl-C
 	@.venv/bin/conference-orchestrator demo
@@ -20,6 +20,9 @@ races: .venv/dev.installed  ## Twenty rounds of two hundred who want the last sl
 
 walks: .venv/dev.installed  ## Five thousand random walks through what can happen to a round
 	@CO_TEST_WALKS=5000 .venv/bin/pytest -q -n 2 tests/walks/test_walks.py
+
+chaos: .venv/dev.installed  ## Three hundred conferences at a provider that fails, and what came of it
+	@CO_TEST_CONFERENCES=$${CO_TEST_CONFERENCES:-300} .venv/bin/pytest -q -rP tests/chaos/test_storm.py
 
 bench: .venv/dev.installed  ## Measure what docs/benchmarks.md claims, and print it as ratios
 	@.venv/bin/python -m benchmarks

@@ -13,15 +13,20 @@ import pytest
 from tests import postgres
 from tests.house import house, house_database
 from tests.migrated import both_schemas, migrated_file, migrated_template, postgres_schema, sqlite_schema
+from tests.secrets import listening_for_secrets, pytest_runtest_makereport, secrets_of_this_module, watched_fakes
 
 __all__ = [
     "both_schemas",
     "house",
     "house_database",
+    "listening_for_secrets",
     "migrated_file",
     "migrated_template",
     "postgres_schema",
+    "pytest_runtest_makereport",
+    "secrets_of_this_module",
     "sqlite_schema",
+    "watched_fakes",
 ]
 
 

@@ -128,8 +128,7 @@ def retry(conference_id: UUID, *, by: Principal) -> ConferenceView:
         if found.state == State.FAILED:
             found.state = State.WANTED
         elif found.state == State.MISSING:
-            found.meeting_is_gone()
-        if found.state == State.MISSING:
+            # The update that follows finds it there again, or has it made anew.
             found.present_title = None
         tx.after(ensure_later(found.id))
     return conference(conference_id, by=by)

@@ -7,10 +7,11 @@ IMMEDIATE, because a plain BEGIN that turns into a write later fails with "datab
 from __future__ import annotations
 
 import json
+import os
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from flask import Flask
@@ -79,6 +80,8 @@ def _utc(at: datetime) -> datetime:
     return at if at.tzinfo is UTC else at.astimezone(UTC)
 
 
+# The rows of one change share most of their instants, and writing one out costs two microseconds.
+@lru_cache(maxsize=512)
 def _as_text(at: datetime | None) -> str | None:
     """As SQLAlchemy writes it into SQLite: "2026-11-24 10:00:00.000000", without the offset."""
     return None if at is None else _utc(at).isoformat(" ", "microseconds")[:26]
@@ -201,6 +204,12 @@ def insert_new(table: type[Model] | Table) -> Any:
     if db.engine.dialect.name == "sqlite":
         return sqlite.insert(table).on_conflict_do_nothing()
     return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def new_ids(count: int) -> Iterator[uuid.UUID]:
+    """So many new identifiers, like those of `uuid4`, for one question to the system."""
+    drawn = os.urandom(16 * count)
+    return (uuid.UUID(bytes=drawn[at : at + 16], version=4) for at in range(0, len(drawn), 16))
 
 
 def insert_all(table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

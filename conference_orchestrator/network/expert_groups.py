@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 from enum import StrEnum
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -134,12 +135,19 @@ def by_code(code: str) -> ExpertGroup | None:
 
 def get(group_id: UUID, *, visible_to: Principal, lock: bool = False) -> ExpertGroup:
     """The group with that id, or NotFound outside the asker's scope. Its check list is read when it is looked at."""
-    statement = select(ExpertGroup).options(lazyload(ExpertGroup.checklist)).where(*_scope(visible_to))
-    statement = statement.where(ExpertGroup.id == group_id)
-    found = db.session.scalar(statement.with_for_update(of=ExpertGroup) if lock else statement)
+    scope = _scope(visible_to)
+    statement = _one(lock=lock).where(*scope) if scope else _one(lock=lock)
+    found = db.session.scalar(statement, {"id": group_id})
     if found is None:
         raise NotFound("There is no such expert group.")
     return found
+
+
+# Built once: to put it together costs as much as to run it.
+@cache
+def _one(*, lock: bool) -> Select[ExpertGroup]:
+    one = select(ExpertGroup).options(lazyload(ExpertGroup.checklist)).where(ExpertGroup.id == bindparam("id"))
+    return one.with_for_update(of=ExpertGroup) if lock else one
 
 
 LOCK = select(ExpertGroup.id).where(ExpertGroup.id == bindparam("id")).with_for_update()

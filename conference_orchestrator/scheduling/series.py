@@ -68,10 +68,13 @@ class Series(Versioned, Model):
 
     def slot_times(self, starts_at: datetime) -> list[tuple[datetime, datetime]]:
         """Start and end of each slot of a session that begins then."""
+        return [(starts_at + begin, starts_at + end) for begin, end in self.slot_offsets()]
+
+    def slot_offsets(self) -> list[tuple[timedelta, timedelta]]:
+        """How long after the start of a session each slot begins and ends."""
         length = self.slot_length
         step = length + timedelta(minutes=self.break_minutes)
-        starts = [starts_at + n * step for n in range(self.slots)]
-        return [(start, start + length) for start in starts]
+        return [(n * step, n * step + length) for n in range(self.slots)]
 
     @property
     def first_on(self) -> date:

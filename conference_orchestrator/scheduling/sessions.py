@@ -12,7 +12,7 @@ from sqlalchemy import ForeignKey, Index, Select, Table, UniqueConstraint, selec
 from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
 
 from conference_orchestrator.kernel import times
-from conference_orchestrator.kernel.database import Identified, Model, Versioned, db, insert_all, one_of
+from conference_orchestrator.kernel.database import Identified, Model, Versioned, db, insert_all, new_ids, one_of
 from conference_orchestrator.kernel.errors import Invalid, NotFound, RuleBroken
 from conference_orchestrator.kernel.paging import Page, Paging, page
 from conference_orchestrator.scheduling import exceptions
@@ -154,10 +154,11 @@ def make(series: Series, planned: Sequence[Planned], *, now: datetime) -> int:
     """
     rows: list[dict[str, object]] = []
     slots: list[dict[str, object]] = []
-    for one in planned:
-        if one.starts_at <= now:
-            continue
-        session_id, times_of_slots = uuid4(), series.slot_times(one.starts_at)
+    coming = [one for one in planned if one.starts_at > now]
+    ids, offsets = new_ids(len(coming) * (1 + series.slots)), series.slot_offsets()
+    for one in coming:
+        session_id = next(ids)
+        times_of_slots = [(one.starts_at + begin, one.starts_at + end) for begin, end in offsets]
         rows.append(
             {
                 "id": session_id,
@@ -175,7 +176,7 @@ def make(series: Series, planned: Sequence[Planned], *, now: datetime) -> int:
             }
         )
         slots += [
-            _slot_row(session_id, number, starts_at, ends_at, now=now)
+            _slot_row(next(ids), session_id, number, starts_at, ends_at, now=now)
             for number, (starts_at, ends_at) in enumerate(times_of_slots, start=1)
         ]
     if rows:
@@ -185,10 +186,10 @@ def make(series: Series, planned: Sequence[Planned], *, now: datetime) -> int:
 
 
 def _slot_row(
-    session_id: UUID, number: int, starts_at: datetime, ends_at: datetime, *, now: datetime
+    slot_id: UUID, session_id: UUID, number: int, starts_at: datetime, ends_at: datetime, *, now: datetime
 ) -> dict[str, object]:
     return {
-        "id": uuid4(),
+        "id": slot_id,
         "created_at": now,
         "session_id": session_id,
         "number": number,
@@ -210,7 +211,8 @@ def lay_out(session: Session, series: Series, starts_at: datetime, *, at: dateti
         if not slot.withdrawn:
             slot.starts_at, slot.ends_at = wanted[slot.number - 1]
     added = [
-        _slot_row(session.id, number, *wanted[number - 1], now=at) for number in range(len(there) + 1, len(wanted) + 1)
+        _slot_row(uuid4(), session.id, number, *wanted[number - 1], now=at)
+        for number in range(len(there) + 1, len(wanted) + 1)
     ]
     if added:
         insert_all(SLOTS, added)

@@ -57,9 +57,9 @@ def create_without_looking() -> None:
     """After a create whose outcome is unknown, create again at once."""
     decide = conferencing._next
 
-    def never_look(conference: Any, *, now: Any) -> str | None:
+    def never_look(tx: Any, conference: Any) -> str | None:
         conference.attempted_at = None
-        return decide(conference, now=now)
+        return decide(tx, conference)
 
     conferencing._next = never_look
 
