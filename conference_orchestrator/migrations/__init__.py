@@ -18,7 +18,7 @@ from conference_orchestrator.kernel.database import Model, prepare
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0004"
+HEAD = "0005"
 
 # Every module that defines tables: comparing needs all of them, whoever asks.
 TABLES = (
@@ -27,6 +27,7 @@ TABLES = (
     "network.registrations",
     "network.expert_groups",
     "network.tokens",
+    "network.feeds",
     "scheduling.exceptions",
     "scheduling.requests",
     "scheduling.rosters",
@@ -39,6 +40,7 @@ TABLES = (
     "scheduling.webinar_registrations",
     "ledger.invitations",
     "ledger.messages",
+    "ledger.reminders",
     "jobs.embedded",
     "jobs.timetable",
 )

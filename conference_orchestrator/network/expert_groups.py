@@ -66,6 +66,8 @@ class ExpertGroup(Versioned, Model):
     # Substitutes are invited without a person's word when the quorum is in doubt.
     quorum_substitutes: Mapped[bool] = mapped_column(default=False)
     rules: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # So many hours before the start people are reminded, the longest first; empty: never.
+    reminder_hours: Mapped[list[Any]] = mapped_column(default=lambda: [24, 1])
 
     checklist: Mapped[list[ChecklistItem]] = relationship(
         lazy="raise", order_by="ChecklistItem.position", cascade="all, delete-orphan"
