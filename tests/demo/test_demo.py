@@ -27,7 +27,8 @@ def test_the_story_is_true_and_outlives_a_ctrl_c(start: Start, tmp_path: Path) -
     told = first.until(LAST_LINE)
     assert re.findall(r"^(\d)\. ", told, re.MULTILINE) == list("123456")
     assert [line for line in first.lines if len(line) > MOST_WIDE and "curl" not in line] == []
-    assert mails_told(told) == mails_kept(tmp_path)
+    assert mails_told(told) <= mails_kept(tmp_path)
+    assert but_of_the_timer(mails_told(told)) == but_of_the_timer(mails_kept(tmp_path))
     assert meetings_told(told) == meetings_at_the_sandbox(told)
     assert [status(first, token) for token in tokens(told)] == [200] * 7
     assert page(told, "an invitation").status_code == 200
@@ -40,7 +41,7 @@ def test_the_story_is_true_and_outlives_a_ctrl_c(start: Start, tmp_path: Path) -
     told_again = second.until(LAST_LINE)
     assert "The data of an earlier start are kept" in told_again
     assert "1. " not in told_again, "the story is not played again"
-    assert mails_kept(tmp_path) == mails_told(told), "no mail has left since"
+    assert but_of_the_timer(mails_kept(tmp_path)) == but_of_the_timer(mails_told(told)), "no mail has left since"
     assert meetings_at_the_sandbox(told_again) == meetings_told(told)
     assert [status(second, token) for token in tokens(told)] == [401] * 7, "the tokens of the first start have ended"
     assert [status(second, token) for token in tokens(told_again)] == [200] * 7
@@ -99,6 +100,11 @@ def mails_told(told: str) -> Counter[tuple[str, str | None]]:
 def mails_kept(folder: Path) -> Counter[tuple[str, str | None]]:
     mails = [mailbox.read(path) for path in (folder / "var" / "mail" / "new").iterdir()]
     return Counter((mail.kind, mail.method) for mail in mails)
+
+
+def but_of_the_timer(mails: Counter[tuple[str, str | None]]) -> Counter[tuple[str, str | None]]:
+    """Without what comes by the clock: the quorum of tomorrow's session may be due between the two starts."""
+    return Counter({mail: count for mail, count in mails.items() if mail[0] != "desk-alert"})
 
 
 def meetings_told(told: str) -> set[tuple[str, datetime]]:
