@@ -19,7 +19,7 @@ from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.transaction import Transaction
 from conference_orchestrator.ledger import invitations
 from conference_orchestrator.network.expert_groups import ExpertGroup
-from conference_orchestrator.scheduling import exceptions, recurrence, requests, sessions, waiting_list
+from conference_orchestrator.scheduling import conferences, exceptions, recurrence, requests, sessions, waiting_list
 from conference_orchestrator.scheduling.planning import Plan, Planned
 from conference_orchestrator.scheduling.requests import ConsultationRequest
 from conference_orchestrator.scheduling.series import Series
@@ -53,6 +53,7 @@ def reconcile(
     With `monthly` a session whose date is gone takes a new date of its month, or, False, of its ISO week. Another dated
     session that stands on a new date already is left alone.
     """
+    conferences.hold([row.id for row in before.rows.values()])
     # The last session may have its new date in the same week or month, and yet beyond what is made so far.
     ahead = {None: timedelta(), False: timedelta(days=6), True: timedelta(days=30)}[monthly]
     after = _plan(changed, before.first, before.until + ahead)

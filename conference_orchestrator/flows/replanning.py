@@ -171,5 +171,6 @@ def _carry_out(tx: Transaction, moves: Sequence[Mapping[str, Any]], group: Exper
         allocations.take(slot.id, request.id, because=move["reasons"], at=tx.now)
         request.allocated()
         db.session.flush()
+    conferences.hold({UUID(move["session"]) for move in moves})
     for session_id in sorted({UUID(move["session"]) for move in moves}):
         hosting.want_for_session(tx, sessions.get(session_id), group)

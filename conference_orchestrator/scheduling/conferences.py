@@ -205,6 +205,15 @@ def of_session(session_id: UUID, *, lock: bool = False) -> Conference | None:
     return db.session.scalar(statement.with_for_update() if lock else statement)
 
 
+def hold(session_ids: Collection[UUID]) -> None:
+    """Lock the conferences of these sessions, before the first of them asks for a host account.
+
+    Accounts are locked last: who held them while waiting for a conference would wait in a ring with `ensure`.
+    """
+    mine = select(Conference.id).where(Conference.session_id.in_(session_ids)).order_by(Conference.id)
+    db.session.execute(mine.with_for_update())
+
+
 def wanted_of(session_ids: Collection[UUID]) -> set[UUID]:
     """Those of the sessions for which a meeting is wanted."""
     statement = select(Conference.session_id).where(Conference.session_id.in_(session_ids), Conference.is_wanted)
