@@ -131,14 +131,23 @@ def _seen(provider: ConferenceProvider, name: str, *, now: datetime, until: date
 
 
 def _compare(provider: ConferenceProvider, seen: Seen, standing: Sequence[Conference]) -> None:
+    concerned = provider_findings.concerned(seen.provider)
+    # No transaction stays open while the provider is asked.
+    db.session.close()
     for conference in standing:
         if conference.present_host not in seen.hosts:
             continue
         meeting = seen.meetings.get(conference.meeting_id or "")
         if meeting is None:
             _check(provider, conference)
-        else:
+        elif conference.id in concerned or not _is_as_known(conference, meeting):
             _noted(conference, meeting)
+
+
+def _is_as_known(conference: Conference, meeting: Meeting) -> bool:
+    """Whether there is nothing to note about it."""
+    is_sound = conference.state == State.READY and not conference.missed
+    return is_sound and not meeting.shortcomings() and not _changed(conference, meeting)
 
 
 def _check(provider: ConferenceProvider, conference: Conference) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Select, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from conference_orchestrator.kernel.database import Identified, Model
+from conference_orchestrator.kernel.database import Identified, Model, db, personal
+from conference_orchestrator.kernel.errors import NotFound
+from conference_orchestrator.kernel.paging import Page, Paging, page
+from conference_orchestrator.network.clinicians import Clinician, State
+from conference_orchestrator.network.tokens import digest
 
 
 class Feed(Identified, Model):
@@ -18,5 +22,35 @@ class Feed(Identified, Model):
 
     clinician_id: Mapped[UUID] = mapped_column(ForeignKey("clinician.id"), index=True)
     sha256: Mapped[str] = mapped_column(unique=True)
-    name: Mapped[str | None]
+    name: Mapped[str | None] = mapped_column(info=personal("preference"))
     revoked_at: Mapped[datetime | None]
+
+
+# Asked by programs day and night: built once.
+_OWNER = (
+    select(Feed.clinician_id)
+    .join(Clinician, Clinician.id == Feed.clinician_id)
+    .where(Feed.sha256 == bindparam("sha256"), Feed.revoked_at.is_(None), Clinician.state == State.ACTIVE)
+)
+
+
+def owner_of(word: str) -> UUID:
+    """Whose calendar the address shows; NotFound when it is unknown or revoked, or its owner was erased."""
+    owner = db.session.connection().execute(_OWNER, {"sha256": digest(word)}).scalar()
+    if owner is None:
+        raise NotFound("There is no calendar at this address (any more).")
+    return owner
+
+
+def get(feed_id: UUID, *, of: Select[UUID]) -> Feed:
+    """The feed with that id of one of these clinicians, or NotFound."""
+    found = db.session.scalar(select(Feed).where(Feed.id == feed_id, Feed.clinician_id.in_(of)))
+    if found is None:
+        raise NotFound("There is no such feed.")
+    return found
+
+
+def listed(paging: Paging, *, of: Select[UUID]) -> Page[Feed]:
+    """The feeds of these clinicians that answer, oldest first; nobody can tell an address from them."""
+    statement = select(Feed).where(Feed.clinician_id.in_(of), Feed.revoked_at.is_(None))
+    return page(statement, paging, by=[Feed.created_at, Feed.id])

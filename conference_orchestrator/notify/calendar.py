@@ -48,6 +48,21 @@ def summary(facts: EventFacts) -> str:
     return f"{words} {facts.case_reference}" if facts.case_reference else words
 
 
+def description(facts: EventFacts) -> str:
+    """What stands below the title: how to join, the materials, what else the person needs to know."""
+    lines = [
+        f"Join: {facts.join_url}" if facts.join_url else "The link to join follows in an update of this invitation."
+    ]
+    if facts.needs_registration:
+        # The personal link stays in the mail: others may look into a calendar.
+        lines.append("Places are limited: to register, accept by the link in the mail of this invitation.")
+    if facts.materials_url:
+        lines.append(f"Materials: {web_address('materials_url', facts.materials_url)}")
+    if facts.role == "requester":
+        lines.append("This invitation covers your own case only. Please wait in the lobby until you are admitted.")
+    return "\n".join(lines)
+
+
 def web_address(field: str, value: str) -> str:
     """`value` if it is a plain http or https address that can stand in a link; else Invalid naming `field`."""
     if not re.fullmatch(r"https?://[^\s<>\"\\^`{|}]+", value) or one_line_problem(value):
@@ -72,7 +87,7 @@ def _event(facts: EventFacts, recipient: Reader) -> icalendar.Event:
         event.add("status", "CANCELLED")
         return event
     event.add("status", "CONFIRMED")
-    event.add("description", _description(facts))
+    event.add("description", description(facts))
     if facts.join_url:
         # Thunderbird shows the first two and the description, and not CONFERENCE (calendar.md).
         link = web_address("join_url", facts.join_url)
@@ -87,20 +102,6 @@ def _conference(link: str) -> icalendar.vUri:
     conference.params["VALUE"] = "URI"
     conference.params["FEATURE"] = ["AUDIO", "VIDEO"]
     return conference
-
-
-def _description(facts: EventFacts) -> str:
-    lines = [
-        f"Join: {facts.join_url}" if facts.join_url else "The link to join follows in an update of this invitation."
-    ]
-    if facts.needs_registration:
-        # The personal link stays in the mail: others may look into a calendar.
-        lines.append("Places are limited: to register, accept by the link in the mail of this invitation.")
-    if facts.materials_url:
-        lines.append(f"Materials: {web_address('materials_url', facts.materials_url)}")
-    if facts.role == "requester":
-        lines.append("This invitation covers your own case only. Please wait in the lobby until you are admitted.")
-    return "\n".join(lines)
 
 
 def _attendee(facts: EventFacts, recipient: Reader) -> icalendar.vCalAddress:

@@ -134,6 +134,14 @@ def settle_overtaken(*, at: datetime) -> None:
     db.session.execute(statement.values(resolved_at=at, resolved_by=by, version=ProviderFinding.version + 1))
 
 
+def concerned(provider: str) -> set[UUID]:
+    """The conferences of which something found at the provider is open."""
+    statement = select(ProviderFinding.conference_id).where(
+        ProviderFinding.provider == provider, ProviderFinding.conference_id.is_not(None), OPEN
+    )
+    return {conference_id for conference_id in db.session.scalars(statement) if conference_id is not None}
+
+
 def known_orphans(provider: str) -> set[str]:
     """The ids of the orphans that the helpdesk knows of and has not had deleted."""
     statement = select(ProviderFinding.meeting_id).where(

@@ -91,6 +91,9 @@ POLICY: dict[str, frozenset[Role]] = {
     "event.receive": EVERYBODY,  # the signature over the body tells who sends
     "delivery.read": SIGNED_IN,
     "delivery.retry": frozenset({GC, RR, HD}),
+    "feed.read": frozenset({CL, HD}),  # a clinician the own
+    "feed.change": frozenset({CL, HD}),
+    "feed.fetch": EVERYBODY,  # who holds the address of a feed reads its calendar
     "host.read": DESK,
     "host.change": DESK,
     "token.read": DESK,

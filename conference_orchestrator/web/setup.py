@@ -8,7 +8,7 @@ from http import HTTPStatus
 import structlog
 from flask import Flask, Response, g, request
 
-from conference_orchestrator.web import health, hooks, pages, policy, problems
+from conference_orchestrator.web import feeds, health, hooks, pages, policy, problems
 from conference_orchestrator.web.api import openapi
 
 log = structlog.get_logger("conference_orchestrator.http")
@@ -28,6 +28,7 @@ def register(app: Flask) -> None:
     openapi.register(app)
     app.register_blueprint(health.health)
     app.register_blueprint(hooks.hooks)
+    app.register_blueprint(feeds.calendars)
     pages.register(app)
     app.before_request(_begin)
     app.after_request(_guarded)

@@ -110,6 +110,10 @@ MATRIX = [
     ("GET", "/deliveries", 401, 200, 200, 200, 200, 200),
     ("GET", "/deliveries/{delivery}", 401, 200, 404, 404, 200, 200),
     ("POST", "/deliveries/{delivery}/retry", 401, 403, 422, 422, 422, 403),
+    # own feed addresses: a clinician the own, the helpdesk all
+    ("GET", "/feeds", 401, 200, 403, 403, 200, 403),
+    ("POST", "/feeds", 401, 422, 403, 403, 422, 403),
+    ("DELETE", "/feeds/{session}", 401, 404, 403, 403, 404, 403),
     # tokens
     ("GET", "/tokens", 401, 403, 403, 403, 200, 403),
     ("POST", "/tokens", 401, 403, 403, 403, 422, 403),

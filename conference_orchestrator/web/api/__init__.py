@@ -5,6 +5,7 @@ from conference_orchestrator.web.api.attendance import attendance_api
 from conference_orchestrator.web.api.clinicians import clinicians_api
 from conference_orchestrator.web.api.conferences import conferences_api
 from conference_orchestrator.web.api.deliveries import deliveries_api
+from conference_orchestrator.web.api.feeds import feeds_api
 from conference_orchestrator.web.api.findings import findings_api
 from conference_orchestrator.web.api.groups import groups_api
 from conference_orchestrator.web.api.hospitals import hospitals_api
@@ -42,6 +43,7 @@ RESOURCES = (
     findings_api,
     attendance_api,
     deliveries_api,
+    feeds_api,
     hosts_api,
     tokens_api,
 )

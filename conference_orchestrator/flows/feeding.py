@@ -1,0 +1,174 @@
+"""Feeds: a calendar program reads under a secret address what its owner holds by mail, and nothing else.
+
+The ledger of invitations says what a person holds. A feed shows that: same UID, same SEQUENCE, same link.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parseaddr
+from functools import reduce
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, CursorResult, Row, Select, String, bindparam, cast, false, func, select
+
+from conference_orchestrator import __version__
+from conference_orchestrator.flows.delivering import ENTRY, ENTRY_PURPOSE
+from conference_orchestrator.flows.entering import has_personal_links
+from conference_orchestrator.kernel import links, ports
+from conference_orchestrator.kernel.database import db
+from conference_orchestrator.kernel.errors import Invalid, NotPermitted
+from conference_orchestrator.kernel.paging import Page, Paging
+from conference_orchestrator.kernel.principal import Principal, Role
+from conference_orchestrator.kernel.transaction import transaction
+from conference_orchestrator.ledger.invitations import UNREGISTERED, CalendarObject, Invitation, Method
+from conference_orchestrator.network import clinicians, feeds, tokens
+from conference_orchestrator.network.clinicians import Clinician, ClinicianNetwork
+from conference_orchestrator.network.feeds import Feed
+from conference_orchestrator.notify import kinds
+from conference_orchestrator.notify.feed import feed_bytes
+from conference_orchestrator.scheduling.conferences import Conference
+
+# What was a month ago is in nobody's way; what is older would make the calendar grow for ever.
+SHOWN_AFTER = timedelta(days=30)
+
+# What a calendar shows of each object, in SQL: a program that has it already is told so without a row being read.
+_SHOWN = (
+    Invitation.id,  # stands for the UID and the person
+    Invitation.role,
+    Invitation.sequence,
+    Invitation.sent_at,
+    CalendarObject.starts_at,
+    CalendarObject.ends_at,
+    CalendarObject.join_url,
+    CalendarObject.group_name,
+    CalendarObject.topic,
+    CalendarObject.case_reference,
+)
+_HELD = (
+    Invitation.clinician_id == bindparam("person"),
+    Invitation.method == Method.REQUEST,
+    CalendarObject.ends_at > bindparam("after"),
+    CalendarObject.uid == Invitation.uid,
+    Conference.id == Invitation.conference_id,
+)
+_TEXTS: list[ColumnElement[str]] = [func.coalesce(cast(column, String), "") for column in _SHOWN]
+_ONE_TEXT = reduce(lambda line, text: line + "\t" + text, _TEXTS)
+_FINGERPRINT = (
+    select(Conference.provider, func.aggregate_strings(_ONE_TEXT, "\n"))
+    .where(*_HELD)
+    .group_by(Conference.provider)
+    .order_by(Conference.provider)
+)
+_ROWS = (
+    select(*_SHOWN, Invitation.uid, Conference.provider, Conference.time_zone)
+    .where(*_HELD)
+    .order_by(CalendarObject.starts_at, CalendarObject.uid)
+)
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """What a feed shows now: `etag` (RFC 9110, 8.8.1: strong) changes with every byte of `data`."""
+
+    etag: str
+    owner: UUID
+    after: datetime
+    personal: frozenset[str]
+
+    def data(self) -> bytes:
+        """The calendar, as text/calendar in UTF-8; the same bytes as long as nothing changed."""
+        rows: CursorResult[Any] = db.session.connection().execute(_ROWS, {"person": self.owner, "after": self.after})
+        organizer = _organizer()
+        return feed_bytes(_facts(row, is_personal=row.provider in self.personal, organizer=organizer) for row in rows)
+
+
+def read(word: str) -> Calendar:
+    """The calendar at the address with that word; NotFound when there is none, or not any more.
+
+    The tag is read before the objects: what changes in between is told again at the next look.
+    """
+    owner, after = feeds.owner_of(word), ports.clock().now() - SHOWN_AFTER
+    told = db.session.connection().execute(_FINGERPRINT, {"person": owner, "after": after}).all()
+    personal = frozenset(provider for provider, _ in told if has_personal_links(provider))
+    # What stands in every calendar: our words, our address, the key that signs personal links, the helpdesk's mailbox.
+    everywhere = [__version__, links.url(""), links.token("feed", owner), _organizer(), *sorted(personal)]
+    seen = hashlib.sha256("\n".join(everywhere).encode())
+    for provider, shown in told:
+        seen.update(f"\n\n{provider}\n{shown}".encode())
+    return Calendar(seen.hexdigest()[:32], owner, after, personal)
+
+
+def open_feed(name: str | None = None, *, clinician: str | UUID | None = None, by: Principal) -> tuple[Feed, str]:
+    """A new address of the calendar of a clinician, without a name the asker's own; its URL is kept nowhere.
+
+    Invalid for an unknown clinician, NotPermitted for somebody else's calendar unless the helpdesk asks.
+    """
+    word = tokens.new_secret()
+    with transaction() as tx:
+        owner = _whom(clinician if clinician is not None else by.clinician_id, by=by)
+        feed = Feed(clinician_id=owner.id, sha256=tokens.digest(word), name=name, revoked_at=None, created_at=tx.now)
+        db.session.add(feed)
+    return feed, links.url(f"/feeds/{word}.ics")
+
+
+def listed(paging: Paging, *, by: Principal, clinician: str | UUID | None = None) -> Page[Feed]:
+    """The feeds within the asker's scope that answer, oldest first; of one clinician, or of all."""
+    people = _people(by)
+    if clinician is not None:
+        people = people.where(Clinician.id == clinicians.find(clinician, visible_to=by).id)
+    return feeds.listed(paging, of=people)
+
+
+def revoke(feed_id: UUID, *, by: Principal) -> None:
+    """End the address at once; a second time changes nothing. NotFound outside the asker's scope."""
+    with transaction() as tx:
+        feed = feeds.get(feed_id, of=_people(by))
+        feed.revoked_at = feed.revoked_at or tx.now
+
+
+def _facts(row: Row[Any], *, is_personal: bool, organizer: str) -> kinds.EventFacts:
+    has_place = row.role != UNREGISTERED
+    link = links.url(ENTRY + links.token(ENTRY_PURPOSE, row.id)) if is_personal else row.join_url
+    return kinds.Invitation(
+        uid=row.uid,
+        sequence=row.sequence,
+        dtstamp=row.sent_at,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        time_zone=row.time_zone,
+        role=row.role if has_place else "audience",
+        group_name=row.group_name,
+        topic=row.topic,
+        case_reference=row.case_reference,
+        join_url=link if has_place else None,
+        organizer_name="",
+        organizer_address=organizer,
+        needs_registration=not has_place,
+    )
+
+
+def _organizer() -> str:
+    return parseaddr(ports.settings().reply_to)[1]
+
+
+def _whom(reference: str | UUID | None, *, by: Principal) -> Clinician:
+    if reference is None:
+        raise Invalid({"clinician": "Missing data for required field."})
+    person = clinicians.find(reference, visible_to=by)
+    if by.role not in {Role.HELPDESK, Role.SYSTEM} and person.id != by.clinician_id:
+        raise NotPermitted("You may open addresses of your own calendar only; ask the helpdesk for others.")
+    return person
+
+
+def _people(by: Principal) -> Select[UUID]:
+    """Whose feeds are the asker's business: the own, for the helpdesk everybody's."""
+    people = select(Clinician.id)
+    if by.role not in {Role.HELPDESK, Role.SYSTEM}:
+        return people.where(Clinician.id == by.clinician_id if by.clinician_id is not None else false())
+    if by.network_id is not None:
+        return people.where(Clinician.networks.any(ClinicianNetwork.network_id == by.network_id))
+    return people
