@@ -19,9 +19,11 @@ from conference_orchestrator.kernel.bookkeeping import IdempotencyKey, RateCount
 from conference_orchestrator.kernel.database import db, insert_new
 from conference_orchestrator.kernel.errors import Conflict
 from conference_orchestrator.kernel.transaction import Transaction, transaction, with_next_commit
+from conference_orchestrator.ledger.reminders import Reminder
 from conference_orchestrator.scheduling.provider_states import CreateAttempt, SeenEvent
 
 KEPT = timedelta(hours=24)
+REMINDERS_KEPT = timedelta(days=30)  # longer than anybody looks back
 LEASE = timedelta(minutes=1)
 
 
@@ -164,6 +166,7 @@ def prune() -> None:
         db.session.execute(delete(UsedChallenge).where(UsedChallenge.expires_at < tx.now))
         db.session.execute(delete(CreateAttempt).where(CreateAttempt.created_at < tx.now - KEPT))
         db.session.execute(delete(SeenEvent).where(SeenEvent.created_at < tx.now - KEPT))
+        db.session.execute(delete(Reminder).where(Reminder.starts_at < tx.now - REMINDERS_KEPT))
 
 
 @contextmanager

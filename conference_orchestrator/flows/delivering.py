@@ -46,6 +46,7 @@ LINKS = {
     "invitation": ("answer", "/i/", "answer_url"),
     "invitation-update": ("answer", "/i/", "answer_url"),
     "slot-offer": ("offer", "/o/", "answer_url"),
+    "reminder": ("answer", "/i/", "answer_url"),
 }
 # The way into a meeting that lets in by personal links: see `entering`.
 ENTRY_PURPOSE, ENTRY = "join", "/j/"

@@ -32,6 +32,9 @@ from conference_orchestrator.network.hospitals import Hospital
 from conference_orchestrator.network.networks import Network
 from conference_orchestrator.network.notices import Notice
 
+# What coordinators may change of their own group.
+OF_COORDINATORS = {"quorum", "checklist", "reminder_hours"}
+
 
 class Outcome(StrEnum):
     """What storing an entry did."""
@@ -118,11 +121,13 @@ def change_group(
 ) -> ExpertGroup:
     """Change the fields that are named; of quorum and rules only the parts that are named.
 
-    A coordinator may change the check list and the quorum. A group stays in its network. Stale when `expected` is not
-    the present version, Conflict for a taken code.
+    A coordinator may change the check list, the quorum and the hours of reminders. A group stays in its network. Stale
+    when `expected` is not the present version, Conflict for a taken code.
     """
-    if by.role == Role.COORDINATOR and changes.keys() - {"quorum", "checklist"}:
-        raise NotPermitted("A coordinator may change the check list and the quorum; ask the helpdesk for the rest.")
+    if by.role == Role.COORDINATOR and changes.keys() - OF_COORDINATORS:
+        raise NotPermitted(
+            "A coordinator may change the check list, the quorum and the reminders; ask the helpdesk for the rest."
+        )
     with transaction() as tx:
         group = expert_groups.get(group_id, visible_to=by, lock=True)
         group.must_match(expected)

@@ -50,6 +50,7 @@ from conference_orchestrator.scheduling.planning import HolidayAction
 
 MOST_OPTIONS = 50
 MOST_HOURS, MOST_OFFER_HOURS = 24 * 365, 24 * 30
+MOST_REMINDERS, MOST_REMINDER_HOURS = 4, 168
 
 
 def checklist(value: Any) -> list[dict[str, Any]]:
@@ -88,6 +89,14 @@ def labels(value: Any) -> dict[str, str]:
 def rules(value: Any) -> dict[str, int | float]:
     """The rules that a group set; one that is left out, or null, is off."""
     return {name: limit for name, limit in inner(RULES)(value).items() if limit is not None}
+
+
+def reminder_hours(value: Any) -> list[int]:
+    """How many hours before the start people are reminded, each once, the longest first."""
+    hours: list[int] = many(count(1, MOST_REMINDER_HOURS), most=MOST_REMINDERS)(value)
+    if len(set(hours)) < len(hours):
+        raise Wrong("Each number of hours stands once.")
+    return sorted(hours, reverse=True)
 
 
 def number_that(fits: Callable[[float], bool], description: str) -> Reader:
@@ -184,6 +193,7 @@ GROUP: Form = {
     "quorum": Field(inner(QUORUM), required=False, default=lambda: read({}, QUORUM)),
     "checklist": Field(checklist, required=False, default=list),
     "rules": Field(rules, required=False, default=dict),
+    "reminder_hours": Field(reminder_hours, required=False, default=lambda: [24, 1]),
 }
 MEMBER: Form = {
     "clinician": Field(reference),

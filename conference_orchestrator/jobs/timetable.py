@@ -22,6 +22,7 @@ EVERY = {
     "deliver-overdue": timedelta(minutes=1),
     "expire-offers": timedelta(minutes=1),
     "close-past-sessions": timedelta(minutes=5),
+    "send-reminders": timedelta(minutes=5),
     "escalate-registrations": timedelta(minutes=10),
     "watch-quorum": timedelta(minutes=10),
     "gather-attendance": timedelta(minutes=10),

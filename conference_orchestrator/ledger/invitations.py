@@ -48,7 +48,7 @@ class CalendarObject(Model):
     conference_id: Mapped[UUID] = mapped_column(ForeignKey("conference.id"), index=True)
     sequence: Mapped[int] = mapped_column(default=0)
     content_sequence: Mapped[int] = mapped_column(default=0)
-    starts_at: Mapped[datetime]
+    starts_at: Mapped[datetime] = mapped_column(index=True)
     ends_at: Mapped[datetime]
     join_url: Mapped[str]
     # What names it, kept so that a CANCEL can be written when the session or the request is gone.

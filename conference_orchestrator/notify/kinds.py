@@ -236,6 +236,32 @@ class InvitationCancel(EventFacts):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reminder(Facts):
+    """What the person holds in the calendar begins soon; the fields say what they say in `EventFacts`.
+
+    `name` is the group's, or the approved topic.
+    """
+
+    kind = "reminder"
+    name: str
+    starts_at: datetime
+    ends_at: datetime
+    time_zone: str
+    role: Role
+    case_reference: str | None = None
+    join_url: str | None = None
+    answer_url: str | None = None
+    attendee_status: Answer = "NEEDS-ACTION"
+    materials_url: str | None = None
+    has_personal_link: bool = False
+
+    @property
+    def outdated_at(self) -> datetime:
+        """It has begun."""
+        return self.starts_at
+
+
+@dataclass(frozen=True, kw_only=True)
 class WebinarApproved(Facts):
     """The helpdesk approved the reference centre's webinar for that time; `topic` is the approved one."""
 
@@ -279,6 +305,7 @@ KINDS: dict[str, type[Facts]] = {
         Invitation,
         InvitationUpdate,
         InvitationCancel,
+        Reminder,
         WebinarApproved,
         WebinarRefused,
         DeskAlert,

@@ -36,6 +36,7 @@ OF_ONE_SESSION = {
     ("inês", "slot-offer"): 1,
     ("jörg", "slot-offer"): 1,
     ("rui", "invitation-cancel"): 1,  # it is rui who gave the slot back
+    **{(name, "reminder"): 1 for name in ("zoé", "łucja", "jörg", "rui")},  # the next look is at the start
 }
 
 

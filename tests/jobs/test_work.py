@@ -89,6 +89,7 @@ def test_the_timers_work_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         ("sweeping", "look_near"),
         ("sweeping", "look_far"),
         ("provider_events", "listen"),
+        ("reminding", "remind"),
         ("rounds", "close_past"),
         ("conferencing", "sweep"),
         ("delivering", "deliver_overdue"),
@@ -109,6 +110,7 @@ def test_the_timers_work_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         "look_far",
         "look_near",
         "prune",
+        "remind",
         "sweep",
         "watch_quorum",
     ]

@@ -53,9 +53,12 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f("ix_reminder_clinician_id"), "reminder", ["clinician_id"])
+    op.create_index(op.f("ix_reminder_starts_at"), "reminder", ["starts_at"])
+    op.create_index(op.f("ix_calendar_object_starts_at"), "calendar_object", ["starts_at"])
 
 
 def downgrade() -> None:
+    op.drop_index(op.f("ix_calendar_object_starts_at"), "calendar_object")
     op.drop_table("reminder")
     op.drop_table("feed")
     op.drop_column("expert_group", "reminder_hours")

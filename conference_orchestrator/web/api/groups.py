@@ -9,7 +9,13 @@ from marshmallow.validate import Length
 
 from conference_orchestrator.flows import access, directory
 from conference_orchestrator.flows.access import Known
-from conference_orchestrator.flows.entries import MOST_HOURS, MOST_OFFER_HOURS, MOST_OPTIONS
+from conference_orchestrator.flows.entries import (
+    MOST_HOURS,
+    MOST_OFFER_HOURS,
+    MOST_OPTIONS,
+    MOST_REMINDER_HOURS,
+    MOST_REMINDERS,
+)
 from conference_orchestrator.network import expert_groups
 from conference_orchestrator.network.expert_groups import ExpertGroup, Intake, ItemKind, MemberRole, Membership
 from conference_orchestrator.web.fields import (
@@ -88,6 +94,14 @@ class GroupEntry(Form):
     quorum = fields.Nested(QuorumEntry)
     checklist = fields.List(fields.Nested(ChecklistEntry))
     rules = fields.Nested(RulesEntry)
+    reminder_hours = fields.List(
+        Count(1, MOST_REMINDER_HOURS),
+        validate=Length(max=MOST_REMINDERS),
+        metadata={
+            "description": "So many hours before the start people are reminded; empty: never.",
+            "uniqueItems": True,
+        },
+    )
 
 
 class QuorumSchema(Schema):
@@ -122,6 +136,7 @@ class GroupSchema(Schema):
     quorum = fields.Function(lambda group: QuorumSchema().dump(group), metadata={"type": "object"})
     checklist = fields.List(fields.Nested(ChecklistItemSchema))
     rules = fields.Dict()
+    reminder_hours = fields.List(fields.Integer())
 
 
 class MemberEntry(Form):
@@ -177,7 +192,7 @@ def one(group_id: UUID) -> ExpertGroup:
 @groups_api.arguments(GroupEntry(partial=True))
 @groups_api.response(200, GroupSchema)
 def change(changes: Json, group_id: UUID) -> ExpertGroup:
-    """Change the fields that are named; a coordinator the check list and the quorum."""
+    """Change the fields that are named; a coordinator the check list, quorum and reminders."""
     version = expected(required=True)
     return versioned(directory.change_group(group_id, changes, by=principal(), expected=version))
 
