@@ -145,7 +145,7 @@ def _typed(column: str, cell: str) -> Any:
         return [part.strip() for part in cell.split(";") if part.strip()]
     if column == "is_reference_centre":
         return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(cell.lower(), cell)
-    if column in {"quorum", "checklist", "rules"}:
+    if column in {"quorum", "checklist", "rules", "reminder_hours"}:
         try:
             return json.loads(cell)
         except (ValueError, RecursionError) as error:
