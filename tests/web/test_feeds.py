@@ -122,6 +122,7 @@ def test_the_address_of_somebody_who_was_erased_answers_no_more(invited):
 
 def test_the_helpdesk_opens_lists_and_revokes_for_a_clinician(service):
     made = opened(service, by="helpdesk", clinician="expert@szpital.example")
+    service.clock.move_on(timedelta(seconds=1))
     own = opened(service)
     assert made["clinician"] == service.ids["expert"]
     assert [item["id"] for item in service.get("/feeds").json["items"]] == [made["id"], own["id"]]
