@@ -172,8 +172,8 @@ def told_though_erased(world: World) -> Iterator[str]:
 def said_to(world: World) -> dict[Holder, list[Said]]:
     """What each person was to be told of each UID, in order."""
     statement = (
-        "SELECT clinician_id, id, number, kind, facts, state FROM message WHERE chain IS NOT NULL AND kind != 'reminder'"
-        " ORDER BY chain, number"
+        "SELECT clinician_id, id, number, kind, facts, state FROM message"
+        " WHERE chain IS NOT NULL AND kind != 'reminder' ORDER BY chain, number"
     )
     found: dict[Holder, list[Said]] = {}
     for person, row_id, number, kind, facts, state in world.rows(statement):
