@@ -16,7 +16,7 @@ from itertools import cycle
 from pathlib import Path
 from statistics import median
 from typing import Any, Self
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from flask import Flask
 from psycopg.types.json import Json
@@ -28,7 +28,7 @@ from conference_orchestrator import migrations
 from conference_orchestrator.flows import directory
 from conference_orchestrator.flows.arranging import define_series
 from conference_orchestrator.kernel import times
-from conference_orchestrator.kernel.database import WRITES, Model, db
+from conference_orchestrator.kernel.database import WRITES, Model, db, new_ids
 from conference_orchestrator.kernel.principal import Principal, Role
 from conference_orchestrator.scheduling.series import Series
 from conference_orchestrator.scheduling.sessions import Session, Slot
@@ -149,7 +149,8 @@ def written(engine: Engine, series_id: UUID) -> list[Insert]:
 
 def insert_anew(engine: Engine, inserts: Sequence[Insert]) -> float:
     """Insert the same rows under new identifiers and commit; how many milliseconds that took."""
-    new = {old: _another(old) for insert in inserts for old in insert.identifiers}
+    known = [old for insert in inserts for old in insert.identifiers]
+    new = {old: _like(old, one) for old, one in zip(known, new_ids(len(known)), strict=True)}
     ready = [(insert.statement, insert.renamed(new)) for insert in inserts]
     began = time.perf_counter()
     with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
@@ -165,9 +166,9 @@ def _as_stored(connection: Connection, filled: Table, where: ColumnElement[bool]
     ).all()
 
 
-def _another(identifier: Any) -> Any:
-    """A new identifier in the form in which the driver has it."""
-    return uuid4() if isinstance(identifier, UUID) else uuid4().hex
+def _like(old: Any, new: UUID) -> Any:
+    """The new identifier in the form in which the driver has the old one."""
+    return new if isinstance(old, UUID) else new.hex
 
 
 def _timed(act: Callable[[], object]) -> float:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from functools import cache, lru_cache
+from time import time_ns
 from typing import Any
 
 from flask import Flask
@@ -44,6 +45,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, registry
 
 from conference_orchestrator.kernel.errors import Stale
+
+# By its name what makes the driver's value of a column's; None: it is that already.
+Binds = Mapping[str, Callable[[Any], Any] | None]
 
 WRITES = "conference_orchestrator_writes"
 STEPS = "conference_orchestrator_steps"
@@ -207,9 +211,16 @@ def insert_new(table: type[Model] | Table) -> Any:
 
 
 def new_ids(count: int) -> Iterator[uuid.UUID]:
-    """So many new identifiers, like those of `uuid4`, for one question to the system."""
-    drawn = os.urandom(16 * count)
-    return (uuid.UUID(bytes=drawn[at : at + 16], version=4) for at in range(0, len(drawn), 16))
+    """So many new identifiers of version 7 (RFC 9562, section 5.7), in rising order.
+
+    They begin with the milliseconds since 1970, so rows that are made together lie together in each index: with random
+    ones a commit of a hundred rows writes a hundred pages. 62 bits of each are random.
+    """
+    began, drawn = time_ns() // 1_000_000, os.urandom(8 * count)
+    for place in range(count):
+        carried, counted = divmod(place, 4096)
+        random = int.from_bytes(drawn[8 * place : 8 * place + 8], "big") >> 2
+        yield uuid.UUID(int=(began + carried) << 80 | 7 << 76 | counted << 64 | 2 << 62 | random)
 
 
 def insert_all(table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -222,32 +233,56 @@ def insert_all(table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         return
     connection, names = db.session.connection(), tuple(rows[0])
     if connection.dialect.name == "sqlite":
-        statement, binds = _insert_values(table, names, connection.dialect)
-        columns = [[row[name] for row in rows] for name, _ in binds]
-        bound = [map(bind, values) if bind else values for (_, bind), values in zip(binds, columns, strict=True)]
-        connection.exec_driver_sql(statement, list(zip(*bound, strict=True)))
+        text, binds = _insert_values(table, names, connection.dialect)
+        connection.exec_driver_sql(text, list(_bound(rows, binds)))
     else:
-        connection.execute(_insert_from_json(table, names), {"rows": json.dumps(list(rows), default=_in_json)})
+        statement, binds = _insert_from_json(table, names)
+        given = [dict(zip(binds, row, strict=True)) for row in _bound(rows, binds)]
+        connection.execute(statement, {"rows": json.dumps(given)})
+
+
+def _bound(rows: Sequence[Mapping[str, Any]], binds: Binds) -> Iterable[tuple[Any, ...]]:
+    """The rows as the driver takes them, their columns in the order of `binds`."""
+    return zip(*(_each(bind, [row[name] for row in rows]) for name, bind in binds.items()), strict=True)
+
+
+def _each(bind: Callable[[Any], Any] | None, values: Sequence[Any]) -> Iterable[Any]:
+    """What `bind` makes of the values of a column; of one that is repeated from row to row it makes it once."""
+    if bind is None:
+        return values
+    last, made, bound = values[0], bind(values[0]), []
+    for value in values:
+        if value is not last:
+            last, made = value, bind(value)
+        bound.append(made)
+    return bound
 
 
 @cache
-def _insert_from_json(table: Table, names: tuple[str, ...]) -> Insert:
+def _insert_from_json(table: Table, names: tuple[str, ...]) -> tuple[Insert, Binds]:
+    """The statement, and what writes a value into the JSON document."""
     columns = [column(name, table.c[name].type) for name in names]
     given = func.json_to_recordset(cast(bindparam("rows", type_=Text), JSON))
     rows = given.table_valued(*columns, name="given").render_derived(with_types=True)
-    return table.insert().from_select(names, select(*rows.c))
+    binds = {one.name: IN_JSON.get(type(one.type)) for one in columns}
+    return table.insert().from_select(names, select(*rows.c)), binds
 
 
-def _in_json(value: object) -> str:
-    return _utc(value).isoformat() if isinstance(value, datetime) else str(value)
+def _if_any(write: Callable[[Any], str]) -> Callable[[Any], str | None]:
+    return lambda value: None if value is None else write(value)
+
+
+IN_JSON = {
+    UtcDateTime: _if_any(lambda at: f"{_as_text(at)}+00:00"),
+    Uuid: _if_any(str),
+    Date: _if_any(str),
+    Time: _if_any(str),
+}
 
 
 @cache
-def _insert_values(
-    table: Table, names: tuple[str, ...], dialect: Dialect
-) -> tuple[str, list[tuple[str, Callable[[Any], Any] | None]]]:
-    """The statement, and by its place-holders in order what makes the driver's value; None: it is that already."""
+def _insert_values(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, Binds]:
+    """The statement, and in the order of its place-holders what makes the driver's value."""
     compiled = table.insert().values({name: bindparam(name) for name in names}).compile(dialect=dialect)
     ordered = compiled.positiontup or []
-    binds = {name: table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in ordered}
-    return str(compiled), list(binds.items())
+    return str(compiled), {name: table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in ordered}

@@ -7,7 +7,7 @@ time would keep the old offset across a clock change.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Protocol
 
@@ -60,18 +60,14 @@ def is_skipped(wall: datetime, time_zone: str) -> bool:
     return _on_the_wall(wall, time_zone)[1]
 
 
-# A round is checked and then planned: each of its starts is asked for more than once.
-@lru_cache(maxsize=1024)
 def _on_the_wall(wall: datetime, time_zone: str) -> tuple[datetime, bool]:
     """The instant, and whether it stands for a time that is skipped."""
     if wall.tzinfo is not None:
         raise TypeError("a wall time is naive")
-    place = zone(time_zone)
-    before, after = place.fromutc(wall - DAY), place.fromutc(wall + DAY)
-    if before.tzinfo is after.tzinfo:
-        # No clock changes near: what `localize` finds out in the same way, in twice the time.
-        offset = before.replace(tzinfo=None) - (wall - DAY)
+    offset = _steady_offset(wall.date(), time_zone)
+    if offset is not None:
         return (wall - offset).replace(tzinfo=UTC), False
+    place = zone(time_zone)
     try:
         local = place.localize(wall, is_dst=None)
     except pytz.AmbiguousTimeError:
@@ -81,6 +77,15 @@ def _on_the_wall(wall: datetime, time_zone: str) -> tuple[datetime, bool]:
         # Read with the offset before the gap, the instant shows on the wall as the same time moved on by the gap.
         return place.localize(wall, is_dst=False).astimezone(UTC), True
     return local.astimezone(UTC), False
+
+
+# A round has the same dates as most others: each is looked up once.
+@lru_cache(maxsize=4096)
+def _steady_offset(on: date, time_zone: str) -> timedelta | None:
+    """How far the clocks are ahead of UTC on that date; None when they change on it or near."""
+    place, midnight = zone(time_zone), datetime.combine(on, time())
+    before, after = place.fromutc(midnight - DAY), place.fromutc(midnight + 2 * DAY)
+    return before.replace(tzinfo=None) - (midnight - DAY) if before.tzinfo is after.tzinfo else None
 
 
 def local(at: datetime, time_zone: str) -> datetime:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import count, islice, takewhile
 
 from conference_orchestrator.kernel import times
@@ -75,14 +76,16 @@ def dates(rule: Rule, *, starts_on: date, from_on: date, until_on: date) -> Iter
             yield on
 
 
+# A round is checked and then planned: its dates are asked for twice.
+@lru_cache(maxsize=32)
 def occurrences(
     rule: Rule, *, starts_on: date, start_time: time, time_zone: str, from_on: date, until_on: date
-) -> list[Occurrence]:
+) -> Sequence[Occurrence]:
     """The occurrences in the range, as instants; Invalid, naming the rule, when there are more than `MOST`."""
     found = list(islice(dates(rule, starts_on=starts_on, from_on=from_on, until_on=until_on), MOST + 1))
     if len(found) > MOST:
         raise _invalid(f"this makes more than {MOST} sessions; end the series earlier or choose fewer days")
-    return [Occurrence(on, times.instant(datetime.combine(on, start_time), time_zone)) for on in found]
+    return tuple(Occurrence(on, times.instant(datetime.combine(on, start_time), time_zone)) for on in found)
 
 
 def has_date(rule: Rule, on: date, *, starts_on: date) -> bool:

@@ -96,7 +96,7 @@ class Series(Versioned, Model):
         until = occurrences[-1].on if occurrences else first
         # The rule may have changed since a move was entered, and then its date is none any more.
         ahead = [on for on in exceptions.moves if on > until and self.has_date(on)]
-        occurrences += [Occurrence(on, self.start_on(on)) for on in ahead]
+        occurrences = [*occurrences, *(Occurrence(on, self.start_on(on)) for on in ahead)]
         extras = {on: at or self.start_on(on) for on, at in exceptions.extras.items() if first <= on <= last}
         return planning.plan(
             occurrences,
@@ -165,7 +165,7 @@ class Series(Versioned, Model):
             if not public_holidays.is_known(country):
                 raise Invalid({"holidays.countries": f"The public holidays of {country!r} are not known."})
 
-    def _occurrences(self, first: date, last: date, *, rule: recurrence.Rule | None = None) -> list[Occurrence]:
+    def _occurrences(self, first: date, last: date, *, rule: recurrence.Rule | None = None) -> Sequence[Occurrence]:
         return recurrence.occurrences(
             rule or recurrence.parse(self.rule),
             starts_on=self.starts_on,

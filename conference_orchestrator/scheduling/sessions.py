@@ -172,7 +172,7 @@ def make(series: Series, planned: Sequence[Planned], *, now: datetime) -> int:
                 "time_zone": series.time_zone,
                 "state": State.PLANNED,
                 "left_out": False,
-                "holidays": list(one.holidays),
+                "holidays": one.holidays,
             }
         )
         slots += [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime, timedelta, timezone
+from time import time_ns
 from typing import Any, cast
 
 import pytest
@@ -92,7 +94,15 @@ def test_no_rows_are_no_statement() -> None:
     assert db.session.scalars(select(IdempotencyKey.id)).all() == []
 
 
-def test_new_identifiers_differ_and_are_random_ones() -> None:
-    drawn = list(new_ids(1000))
-    assert len(set(drawn)) == 1000
-    assert {one.version for one in drawn} == {4}
+def test_new_identifiers_differ_and_rise_in_the_order_of_their_drawing() -> None:
+    drawn = list(new_ids(10_000))
+    assert len(set(drawn)) == 10_000
+    assert sorted(drawn) == drawn
+    assert {(one.version, one.variant) for one in drawn} == {(7, uuid.RFC_4122)}
+
+
+def test_new_identifiers_begin_with_the_millisecond_and_end_with_what_nobody_can_guess() -> None:
+    before = time_ns() // 1_000_000
+    first, second = next(new_ids(1)), next(new_ids(1))
+    assert before <= first.int >> 80 <= time_ns() // 1_000_000
+    assert first.int & (1 << 62) - 1 != second.int & (1 << 62) - 1
