@@ -42,6 +42,7 @@ format: .venv/dev.installed  ## Lay out the code and mend what ruff can mend
 lock: .venv/dev.installed  ## Write requirements/*.lock anew from pyproject.toml
 	@$(COMPILE) --all-extras --group build pyproject.toml -o requirements/dev.lock
 	@$(COMPILE) --extra postgres --group build -c requirements/dev.lock pyproject.toml -o requirements/run.lock
+	@$(COMPILE) --group build -c requirements/dev.lock -o requirements/build.lock
 
 changelog:  ## Gather changes/*.md into CHANGELOG.md: make changelog VERSION=0.2.0
 	@test -n "$(VERSION)" || { echo "Say which version: make changelog VERSION=0.2.0" >&2; exit 2; }
@@ -60,6 +61,7 @@ changelog:  ## Gather changes/*.md into CHANGELOG.md: make changelog VERSION=0.2
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
 	@echo "Installing what requirements/$*.lock names into .venv (up to a minute, once) ..."
 	@$(PYTHON) -m venv .venv
-	@$(PIP) install --require-hashes --only-binary :all: -r requirements/$*.lock
+	@$(PIP) install --require-hashes --only-binary :all: -r requirements/build.lock
+	@$(PIP) install --require-hashes --only-binary :all: --no-binary dkimpy --no-build-isolation -r requirements/$*.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
