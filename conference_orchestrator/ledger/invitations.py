@@ -48,6 +48,8 @@ class CalendarObject(Model):
     conference_id: Mapped[UUID] = mapped_column(ForeignKey("conference.id"), index=True)
     sequence: Mapped[int] = mapped_column(default=0)
     content_sequence: Mapped[int] = mapped_column(default=0)
+    # An answer to an earlier one was to another time.
+    time_sequence: Mapped[int] = mapped_column(default=0, server_default="0")
     starts_at: Mapped[datetime] = mapped_column(index=True)
     ends_at: Mapped[datetime]
     join_url: Mapped[str]
@@ -79,6 +81,13 @@ class Invitation(Identified, Model):
     sent_at: Mapped[datetime]
     answer: Mapped[str | None]
     answered_at: Mapped[datetime | None]
+    # SEQUENCE and DTSTAMP of the answer that counts, where it came by mail (RFC 5546, 2.1.5).
+    answered_sequence: Mapped[int | None]
+    answered_stamp: Mapped[datetime | None]
+
+    def forget_answer(self) -> None:
+        """What the person said was to something else."""
+        self.answer = self.answered_at = self.answered_sequence = self.answered_stamp = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,10 +134,7 @@ def issue(
     if (changed and holds_any) or leaving or back or placed:
         state.sequence += 1
     if content is not None and (changed or state.conference_id != conference_id):
-        state.conference_id = conference_id
-        state.starts_at, state.ends_at, state.join_url = content.starts_at, content.ends_at, content.join_url
-    if changed:
-        state.content_sequence = state.sequence
+        _take_over(state, content, changed, conference_id=conference_id)
     steps = [_cancel(row, state, at=at) for row in leaving]
     if content is None:
         return steps
@@ -164,6 +170,15 @@ def repeat(uid: str, changed: str, *, at: datetime) -> list[Step]:
     return [Step(row, state, False, Method.REQUEST, row.sequence, (changed,), None) for row in rows]
 
 
+def _take_over(state: CalendarObject, content: Content, changed: tuple[str, ...], *, conference_id: UUID) -> None:
+    state.conference_id = conference_id
+    state.starts_at, state.ends_at, state.join_url = content.starts_at, content.ends_at, content.join_url
+    if changed:
+        state.content_sequence = state.sequence
+    if "time" in changed:
+        state.time_sequence = state.sequence
+
+
 def _gets_the_link(row: Invitation, role: str | None) -> bool:
     return row.method == Method.REQUEST and row.role == UNREGISTERED and role not in {None, UNREGISTERED}
 
@@ -178,7 +193,14 @@ def _seen(changed: tuple[str, ...], *, was: str, role: str) -> tuple[str, ...]:
 
 def _locked(uid: str, content: Content | None, *, conference_id: UUID) -> CalendarObject | None:
     if content is not None:
-        row = {"uid": uid, "conference_id": conference_id, "sequence": 0, "content_sequence": 0, **asdict(content)}
+        row = {
+            "uid": uid,
+            "conference_id": conference_id,
+            "sequence": 0,
+            "content_sequence": 0,
+            "time_sequence": 0,
+            **asdict(content),
+        }
         db.session.execute(insert_new(CalendarObject).values(row))
     statement = select(CalendarObject).where(CalendarObject.uid == uid).with_for_update()
     return db.session.scalar(statement.execution_options(populate_existing=True))
@@ -198,7 +220,7 @@ def _invite(row: Invitation | None, person: UUID, role: str, state: CalendarObje
         db.session.add(row)
     _send(row, Method.REQUEST, state, at=at)
     row.role = role
-    row.answer = row.answered_at = None
+    row.forget_answer()
     return Step(row, state, True, Method.REQUEST, state.sequence, (), None)
 
 
@@ -207,7 +229,7 @@ def _update(
 ) -> Step:
     _send(row, Method.REQUEST, state, at=at)
     if "time" in changed:
-        row.answer = row.answered_at = None  # the answer was to another time
+        row.forget_answer()  # the answer was to another time
     return Step(row, state, False, Method.REQUEST, state.sequence, changed, before if "time" in changed else None)
 
 

@@ -18,7 +18,7 @@ from conference_orchestrator.kernel.database import Model, prepare
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0005"
+HEAD = "0006"
 
 # Every module that defines tables: comparing needs all of them, whoever asks.
 TABLES = (
@@ -38,9 +38,12 @@ TABLES = (
     "scheduling.provider_findings",
     "scheduling.provider_states",
     "scheduling.webinar_registrations",
+    "ledger.inbound",
     "ledger.invitations",
     "ledger.messages",
     "ledger.reminders",
+    "ledger.series_calendars",
+    "ledger.suppressions",
     "jobs.embedded",
     "jobs.timetable",
 )

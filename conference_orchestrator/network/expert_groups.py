@@ -38,6 +38,18 @@ class MemberRole(StrEnum):
     SUBSTITUTE = "substitute"  # steps in where an expert lacks; invited to single sessions only
 
 
+class CalendarStyle(StrEnum):
+    """How a member holds the group's sessions in the calendar.
+
+    One object for each session; or one for the whole series, changed date by date; or the same, sent anew as a whole
+    with each change, for programs that take a change of one date for one of all.
+    """
+
+    SESSIONS = "sessions"
+    SERIES = "series"
+    WHOLE_SERIES = "whole-series"
+
+
 class ItemKind(StrEnum):
     """What value a check-list item takes."""
 
@@ -100,6 +112,7 @@ class Membership(Identified, Model):
     __tablename__ = "membership"
     __table_args__ = (
         one_of("role", MemberRole),
+        one_of("calendar", CalendarStyle),
         Index(
             "uq_membership_current",
             "group_id",
@@ -116,6 +129,7 @@ class Membership(Identified, Model):
     discipline: Mapped[str | None]
     from_on: Mapped[date]
     until_on: Mapped[date | None]
+    calendar: Mapped[str] = mapped_column(default=CalendarStyle.SESSIONS, server_default=CalendarStyle.SESSIONS)
 
     clinician: Mapped[Clinician] = relationship(lazy="raise")
 
