@@ -18,7 +18,7 @@ from conference_orchestrator.network.expert_groups import ExpertGroup
 from tests.house import HELPDESK, House
 from tests.scene import Scene
 
-WORK = ("ensure-conference", "issue-invitations", "refresh-group")
+WORK = ("ensure-conference", "issue-invitations", "issue-series", "refresh-group")
 
 
 @dataclass

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from conference_orchestrator.flows.hosting import tell_of_series
 from conference_orchestrator.flows.reconciling import present, reconcile
 from conference_orchestrator.flows.rounds import Touched, cancel_session, group_of
 from conference_orchestrator.flows.waiting import offer_freed
@@ -73,6 +74,7 @@ def store_series(tx: Transaction, group: ExpertGroup, entered: Mapping[str, Any]
     first, last = defined.horizon(now=tx.now)
     sessions.make(defined, list(defined.plan(Exceptions(), from_on=first, until_on=last).sessions.values()), now=tx.now)
     offer_freed(tx, group)
+    tell_of_series(tx, defined.id, group_id=group.id)
     return defined
 
 
@@ -105,6 +107,7 @@ def change_series(
         _change(changing, changes, from_on=from_on)
         changing.check(now=tx.now)
         touched = reconcile(tx, changing, group, before, monthly=was_monthly and _is_monthly(changing))
+        tell_of_series(tx, changing.id, group_id=group.id)
         seen = SeriesView(changing, _warnings(changing, now=tx.now))
         if preview:
             tx.undo()
@@ -143,6 +146,7 @@ def add_exception(
             row.must_be_planned(at=tx.now, field="on")
         db.session.add(added)
         touched = reconcile(tx, changing, group, before)
+        tell_of_series(tx, changing.id, group_id=group.id)
         seen = ExceptionView(added, _warnings(changing, now=tx.now))
         if preview:
             tx.undo()
@@ -165,6 +169,7 @@ def remove_exception(series_id: UUID, which: UUID | date, *, by: Principal, prev
         db.session.delete(removing)
         db.session.flush()
         touched = reconcile(tx, changing, group, before)
+        tell_of_series(tx, changing.id, group_id=group.id)
         if preview:
             tx.undo()
     return touched
@@ -183,6 +188,7 @@ def close_series(series_id: UUID, *, by: Principal, expected: int | None = None,
         closing.closed_at = closing.closed_at or tx.now
         for session in sessions.of_series(closing.id, after=tx.now):
             touched += cancel_session(tx, session, group, "The round has ended.")
+        tell_of_series(tx, closing.id, group_id=group.id)
         if preview:
             tx.undo()
     return touched
@@ -196,6 +202,7 @@ def extend() -> None:
             extending = series.get(series_id, lock=True)
             if extending.closed_at is None and sessions.extend(extending, now=tx.now):
                 offer_freed(tx, group)
+                tell_of_series(tx, extending.id, group_id=group.id)
 
 
 def _locked(series_id: UUID, *, by: Principal) -> tuple[Series, ExpertGroup]:

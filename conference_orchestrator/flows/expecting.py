@@ -9,9 +9,9 @@ from enum import StrEnum
 from uuid import UUID
 
 from conference_orchestrator.flows.inviting import session_uid
-from conference_orchestrator.ledger import invitations
+from conference_orchestrator.ledger import invitations, series_calendars
 from conference_orchestrator.network import expert_groups
-from conference_orchestrator.network.expert_groups import MemberRole
+from conference_orchestrator.network.expert_groups import MemberRole, Membership
 from conference_orchestrator.scheduling import quorum, rosters
 from conference_orchestrator.scheduling.quorum import Expected, Quorum
 from conference_orchestrator.scheduling.sessions import Session, State
@@ -44,8 +44,9 @@ def expected_at(found: Sequence[Session]) -> dict[UUID, list[RosterEntry]]:
     if not found:
         return {}
     on = {of.id: local_date(of) for of in found}
-    places = _places(found)
-    answers = invitations.answers_by_person([session_uid(of.id) for of in found])
+    members = expert_groups.members_of({of.group_id for of in found})
+    places = _places(found, members)
+    answers = _answers(found, members)
     everybody = {person for roster in places.values() for person in roster}
     away = rosters.absences_of(everybody, from_on=min(on.values()))
     return {
@@ -54,7 +55,7 @@ def expected_at(found: Sequence[Session]) -> dict[UUID, list[RosterEntry]]:
                 clinician_id=person,
                 role=role,
                 discipline=discipline,
-                answer=answers.get((session_uid(session_id), person)),
+                answer=answers.get((session_id, person)),
                 is_absent=covers(away.get(person, ()), on[session_id]),
             )
             for person, (role, discipline) in roster.items()
@@ -98,9 +99,28 @@ def covers(absences: Sequence[tuple[date, date]], on: date) -> bool:
     return any(first <= on <= last for first, last in absences)
 
 
-def _places(found: Sequence[Session]) -> dict[UUID, Mapping[UUID, tuple[str, str | None]]]:
+def _answers(
+    found: Sequence[Session], members: Mapping[UUID, Sequence[Membership]]
+) -> dict[tuple[UUID, UUID], str | None]:
+    """What each person answered to each session, by both ids: to the session itself, else to the series."""
+    by_uid = {session_uid(of.id): of.id for of in found}
+    answers = {
+        (by_uid[uid], person): said for (uid, person), said in invitations.answers_by_person(list(by_uid)).items()
+    }
+    if not any(expert_groups.series_holders(places) for places in members.values()):
+        return answers
+    to_series = series_calendars.answers_to([(of.series_id, of.occurrence_on) for of in found])
+    for of in found:
+        for person, said in to_series.get((of.series_id, of.occurrence_on), {}).items():
+            if (of.id, person) not in answers:
+                answers[of.id, person] = said
+    return answers
+
+
+def _places(
+    found: Sequence[Session], members: Mapping[UUID, Sequence[Membership]]
+) -> dict[UUID, Mapping[UUID, tuple[str, str | None]]]:
     """The role and the discipline of everybody who is expected at each session; a member's own come first."""
-    members = expert_groups.members_of({of.group_id for of in found})
     substitutes = rosters.substitutes_of([of.id for of in found])
     return {
         of.id: {s.clinician_id: (MemberRole.SUBSTITUTE, s.discipline) for s in substitutes.get(of.id, ())}

@@ -18,6 +18,7 @@ from conference_orchestrator.kernel.errors import Conflict, NoHostFree, RuleBrok
 from conference_orchestrator.kernel.outbox import Rank, Task
 from conference_orchestrator.kernel.times import rfc3339
 from conference_orchestrator.kernel.transaction import Transaction, transaction
+from conference_orchestrator.network import expert_groups
 from conference_orchestrator.network.expert_groups import ExpertGroup
 from conference_orchestrator.providers.base import ConferenceProvider
 from conference_orchestrator.scheduling import conferences, host_pool, series
@@ -52,6 +53,17 @@ def issue_later(conference_id: UUID) -> Task:
         lock=f"invitations:{conference_id}",
         rank=Rank.URGENT,
     )
+
+
+def tell_of_series(tx: Transaction, *series_ids: UUID, group_id: UUID) -> None:
+    """After the commit, tell those members who hold a series as one object what of these has changed."""
+    if series_ids and expert_groups.has_series_holders(group_id):
+        tx.after(*map(issue_series_later, series_ids))
+
+
+def issue_series_later(series_id: UUID) -> Task:
+    """The wake-up for `series_inviting.issue`."""
+    return Task(kind="issue-series", payload={"series": str(series_id)}, lock=f"series:{series_id}", rank=Rank.URGENT)
 
 
 def panel_title(group: ExpertGroup, session: Session) -> str:

@@ -8,8 +8,8 @@ the difference is what goes out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parseaddr
 from typing import cast
@@ -17,14 +17,15 @@ from uuid import UUID
 
 from conference_orchestrator.flows import attending, delivering, entering, registering
 from conference_orchestrator.flows.delivering import draft, message_id, to_clinician
-from conference_orchestrator.flows.hosting import issue_later
-from conference_orchestrator.kernel import ports
+from conference_orchestrator.flows.hosting import issue_later, issue_series_later, tell_of_series
+from conference_orchestrator.kernel import ports, times
 from conference_orchestrator.kernel.outbox import Rank
 from conference_orchestrator.kernel.principal import SYSTEM, Principal
 from conference_orchestrator.kernel.transaction import Transaction, transaction
-from conference_orchestrator.ledger import invitations
-from conference_orchestrator.ledger.invitations import UNREGISTERED, Content, Method, Step
+from conference_orchestrator.ledger import invitations, series_calendars
+from conference_orchestrator.ledger.invitations import REPAIRED, UNREGISTERED, Content, Method, Step
 from conference_orchestrator.ledger.messages import Draft
+from conference_orchestrator.ledger.series_content import SeriesContent
 from conference_orchestrator.network import clinicians, expert_groups
 from conference_orchestrator.network.clinicians import Clinician
 from conference_orchestrator.network.expert_groups import MemberRole
@@ -33,11 +34,13 @@ from conference_orchestrator.scheduling import (
     conferences,
     requests,
     rosters,
+    series,
     sessions,
     webinar_registrations,
     webinar_requests,
 )
 from conference_orchestrator.scheduling.conferences import Conference
+from conference_orchestrator.scheduling.sessions import Session
 from conference_orchestrator.scheduling.webinar_requests import WebinarRequest
 
 
@@ -54,6 +57,8 @@ class Event:
     topic: str | None = None
     case_reference: str | None = None
     materials_url: str | None = None
+    # Who is told of it as a date of the series, and what these answered to the date already.
+    carried: Mapping[UUID, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,10 +110,24 @@ def issue(conference_id: UUID) -> None:
             # Who was erased is invited to nothing, and what the person held is taken back in the ledger alone.
             wanted = {person: role for person, role in event.people.items() if person in known} if event else {}
             steps = invitations.issue(uid, _content(event, conference), wanted, conference_id=conference.id, at=tx.now)
+            if conference.session_id is not None and uid == session_uid(conference.session_id):
+                steps = _by_themselves(steps, event, uid, at=tx.now)
             drafts += _drafts(steps, conference, event, at=tx.now)
             if any(step.invitation.role == "speaker" and step.method == Method.REQUEST for step in steps):
                 tx.after(attending.invite_panellists_later(conference.id))
+        if conference.session_id is not None:
+            session = sessions.get(conference.session_id)
+            tell_of_series(tx, session.series_id, group_id=session.group_id)
         delivering.tell(tx, *drafts)
+
+
+def _by_themselves(steps: Sequence[Step], event: Event | None, uid: str, *, at: datetime) -> list[Step]:
+    """The steps without those of who is told by the series; an answer to the date holds for the session."""
+    carried = event.carried if event else {}
+    for step in steps:
+        if step.is_new and (said := carried.get(step.invitation.clinician_id)):
+            step.invitation.answer, step.invitation.answered_at = said, at
+    return invitations.carry(uid, steps, carried.keys(), at=at)
 
 
 def tell_materials(tx: Transaction, request: WebinarRequest) -> None:
@@ -121,11 +140,23 @@ def tell_materials(tx: Transaction, request: WebinarRequest) -> None:
     delivering.tell(tx, *told)
 
 
+def repaired(clinician_id: UUID, *, now: datetime) -> list[Draft]:
+    """The mails that send the person again the objects that the person holds."""
+    found: list[Draft] = []
+    for step in invitations.repair(clinician_id, at=now):
+        conference = conferences.get(step.invitation.conference_id, visible_to=SYSTEM)
+        events = {event.uid: event for event in events_of(conference)}
+        found += _drafts([step], conference, events.get(step.invitation.uid), at=now)
+    return found
+
+
 def refresh_group(group_id: UUID) -> None:
     """The members of a group changed: look again at every coming conference of its sessions."""
     with transaction() as tx:
         for conference_id in conferences.coming_of_group(group_id, now=tx.now):
             tx.after(issue_later(conference_id))
+        # Who was the last to hold a series as one object has to lose it.
+        tx.after(*(issue_series_later(one.id) for one in series.of_group(group_id)))
 
 
 def events_of(conference: Conference) -> list[Event]:
@@ -162,7 +193,8 @@ def people(conference_id: UUID, *, by: Principal) -> list[Invited]:
 def _panel(session_id: UUID) -> list[Event]:
     session = sessions.get(session_id)
     group = expert_groups.get(session.group_id, visible_to=SYSTEM)
-    members = [m.clinician_id for m in expert_groups.members(group.id) if m.role != MemberRole.SUBSTITUTE]
+    places = expert_groups.members(group.id)
+    members = [m.clinician_id for m in places if m.role != MemberRole.SUBSTITUTE]
     substitutes = [one.clinician_id for one in rosters.substitutes_of([session.id]).get(session.id, ())]
     events = [
         Event(
@@ -171,6 +203,7 @@ def _panel(session_id: UUID) -> list[Event]:
             ends_at=session.ends_at,
             people=dict.fromkeys([*members, *substitutes], "expert"),
             group_name=group.name,
+            carried=_carried(session, expert_groups.series_holders(places)),
         )
     ]
     for request in requests.holding_slots_of(session.id):
@@ -189,6 +222,24 @@ def _panel(session_id: UUID) -> list[Event]:
             )
         )
     return events
+
+
+def _carried(session: Session, holders: Collection[UUID]) -> dict[UUID, str | None]:
+    """Who of the holders of series is told of the session as a date of it, with the answer to that date."""
+    if not holders or not _is_of_a_series(session):
+        return {}
+    key = (session.series_id, session.occurrence_on)
+    said = series_calendars.answers_to([key]).get(key, {})
+    return {person: said.get(person) for person in holders}
+
+
+def _is_of_a_series(session: Session) -> bool:
+    """Whether the rule gives its date, the present one or one that held before, and a calendar can express it."""
+    of = series.get(session.series_id)
+    if times.clock_rule(of.time_zone) is not None and of.has_date(session.occurrence_on):
+        return True
+    objects = series_calendars.open_of_series(of.id)
+    return any(SeriesContent.from_json(one.content).covers(session.occurrence_on) for one in objects)
 
 
 def _webinar(conference: Conference, request_id: UUID) -> Event:
@@ -251,7 +302,7 @@ def _drafts(steps: Sequence[Step], conference: Conference, event: Event | None, 
 def _draft(step: Step, person: Clinician, conference: Conference, *, materials_url: str | None, at: datetime) -> Draft:
     invitation = step.invitation
     # What is sent again without another SEQUENCE is another message all the same.
-    repeated = f":{invitation.number}" if step.changed == ("materials",) else ""
+    repeated = f":{invitation.number}" if step.changed in {("materials",), (REPAIRED,)} else ""
     message = draft(
         _facts(step, conference, materials_url=materials_url, at=at),
         to=to_clinician(person),

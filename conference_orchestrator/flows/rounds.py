@@ -121,6 +121,7 @@ def move(
         moving, group = locked(session_id, by=by, expected=expected)
         moving.must_be_planned(at=tx.now)
         touched = move_session(tx, moving, group, starts_at)
+        hosting.tell_of_series(tx, moving.series_id, group_id=group.id)
         if preview:
             tx.undo()
     return touched if preview else session(session_id, by=by)
@@ -137,6 +138,7 @@ def cancel(
     with transaction() as tx:
         cancelling, group = locked(session_id, by=by, expected=expected)
         touched = cancel_session(tx, cancelling, group, reason)
+        hosting.tell_of_series(tx, cancelling.series_id, group_id=group.id)
         if preview:
             tx.undo()
     return touched if preview else session(session_id, by=by)

@@ -7,6 +7,10 @@ time would keep the old offset across a clock change.
 
 from __future__ import annotations
 
+import calendar
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Protocol
@@ -105,3 +109,96 @@ def rfc3339(at: datetime) -> str:
     if at.tzinfo is None:
         raise TypeError("an instant is aware")
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+@dataclass(frozen=True)
+class ClockChange:
+    """A change of the clocks that comes every year: on the `nth` (-1: last) `weekday` (0: Monday) of the `month`.
+
+    It happens when they show `at`; the offsets are those from UTC before and after.
+    """
+
+    month: int
+    nth: int
+    weekday: int
+    at: time
+    before: timedelta
+    after: timedelta
+    name: str
+
+
+@dataclass(frozen=True)
+class ClockRule:
+    """How the clocks of a zone go from now on: always `offset` ahead of UTC, or by two changes a year."""
+
+    offset: timedelta
+    name: str
+    changes: tuple[ClockChange, ...] = ()
+
+
+_NAME, _OFFSET = r"(<[^>]+>|[A-Za-z]+)", r"([-+]?\d+(?::\d+)*)"
+_DATE = rf",M(\d+)\.(\d)\.(\d)(?:/{_OFFSET})?"
+_POSIX = re.compile(rf"{_NAME}{_OFFSET}(?:{_NAME}{_OFFSET}?{_DATE}{_DATE})?")
+
+
+@lru_cache
+def clock_rule(time_zone: str) -> ClockRule | None:
+    """The rule that the zone's file ends with (RFC 8536, 3.3), None where it has none that a calendar can express.
+
+    None also where the rule is not what the zone does in the years ahead, as in Morocco with its month of fasting.
+    """
+    with pytz.open_resource(time_zone) as file:  # type: ignore[attr-defined]  # the stubs lack it
+        found = _POSIX.fullmatch(file.read().decode("latin-1").rpartition("\n")[0].rpartition("\n")[2])
+    if found is None:
+        return None
+    name, offset, summer_name, summer_offset, *dates = found.groups()
+    offset = -_posix_time(offset)
+    rule: ClockRule | None = ClockRule(offset, name.strip("<>"))
+    if summer_name:
+        summer = -_posix_time(summer_offset) if summer_offset else offset + timedelta(hours=1)
+        to_summer = _change(dates[:4], offset, summer, summer_name)
+        to_winter = _change(dates[4:], summer, offset, name)
+        rule = ClockRule(offset, name.strip("<>"), (to_summer, to_winter)) if to_summer and to_winter else None
+    return rule if rule and _is_kept(rule, time_zone) else None
+
+
+def _change(dates: Sequence[str], before: timedelta, after: timedelta, name: str) -> ClockChange | None:
+    month, week, weekday, at = dates
+    shown = _posix_time(at or "2")
+    if not timedelta() <= shown < DAY:
+        return None
+    nth = -1 if week == "5" else int(week)
+    at_wall = (datetime.combine(date.min, time()) + shown).time()
+    # POSIX counts the days of the week from Sunday.
+    return ClockChange(int(month), nth, (int(weekday) - 1) % 7, at_wall, before, after, name.strip("<>"))
+
+
+def _posix_time(text: str) -> timedelta:
+    hours, minutes, seconds = ([abs(int(part)) for part in text.split(":")] + [0, 0])[:3]
+    length = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    return -length if text.startswith("-") else length
+
+
+def _is_kept(rule: ClockRule, time_zone: str) -> bool:
+    """Whether the zone's clocks follow the rule this year and in the three years after it."""
+    place, year = zone(time_zone), datetime.now(UTC).year
+    if not rule.changes:
+        weeks = (datetime(year, 1, 1, 12) + week * 7 * DAY for week in range(4 * 52))  # noqa: DTZ001  - as pytz wants it
+        return all(place.fromutc(at).utcoffset() == rule.offset for at in weeks)
+    own = [place.fromutc(at) for change in rule.changes for at in _around(change, range(year, year + 4))]
+    wanted = [offset for change in rule.changes for _ in range(4) for offset in (change.before, change.after)]
+    return [at.utcoffset() for at in own] == wanted
+
+
+def _around(change: ClockChange, years: Iterable[int]) -> Iterator[datetime]:
+    """The last second before the change and the first after it in each of the years, in UTC and naive."""
+    for year in years:
+        at = datetime.combine(nth_weekday(year, change.month, change.nth, change.weekday), change.at) - change.before
+        yield from (at - timedelta(seconds=1), at)
+
+
+def nth_weekday(year: int, month: int, nth: int, weekday: int) -> date:
+    """The nth (-1: last) such weekday (0: Monday) of the month."""
+    first_weekday, length = calendar.monthrange(year, month)
+    days = range(1 + (weekday - first_weekday) % 7, length + 1, 7)
+    return date(year, month, days[nth if nth < 0 else nth - 1])

@@ -7,13 +7,13 @@ having one of the limited places holds the object without its link, and gets the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, UniqueConstraint, func, select
+from sqlalchemy import ForeignKey, UniqueConstraint, false, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from conference_orchestrator.kernel.database import Identified, Model, db, insert_new, one_of
@@ -35,6 +35,8 @@ class Answer(StrEnum):
     TENTATIVE = "tentative"
 
 
+# What is sent again because the person asked for it: nothing has changed.
+REPAIRED = "repair"
 # The role of who may register for a place and has none: the object that such a person holds tells no link.
 UNREGISTERED = "invited"
 
@@ -81,6 +83,8 @@ class Invitation(Identified, Model):
     sent_at: Mapped[datetime]
     answer: Mapped[str | None]
     answered_at: Mapped[datetime | None]
+    # The person holds it as a date of the series, not as an object of its own.
+    carried: Mapped[bool] = mapped_column(default=False, server_default=false())
     # SEQUENCE and DTSTAMP of the answer that counts, where it came by mail (RFC 5546, 2.1.5).
     answered_sequence: Mapped[int | None]
     answered_stamp: Mapped[datetime | None]
@@ -150,6 +154,50 @@ def issue(
             elif row.sequence < state.content_sequence:
                 row.sequence = state.sequence  # nothing that the person holds has changed
     return steps
+
+
+def carry(uid: str, steps: Sequence[Step], carried: Collection[UUID], *, at: datetime) -> list[Step]:
+    """Of the steps those that are told by themselves: of a date of a series its holders are told by the series.
+
+    Who changes from one to the other gets the object taken back, or for the first time.
+    """
+    holding = select(Invitation).where(Invitation.uid == uid, Invitation.method == Method.REQUEST)
+    rows = db.session.scalars(holding).all()
+    turning = [row for row in rows if row.carried != (row.clinician_id in carried)]
+    untold = {step.invitation.id for step in steps if step.is_new}
+    for row in turning:
+        row.carried = not row.carried
+    told = [step for step in steps if not step.invitation.carried]
+    own = {step.invitation.id for step in told}
+    back = [row for row in turning if row.id not in (untold if row.carried else own)]
+    if not back:
+        return told
+    state = state_of(uid)
+    state.sequence += 1
+    for row in back:
+        method = Method.CANCEL if row.carried else Method.REQUEST
+        row.number, row.sequence, row.sent_at = row.number + 1, state.sequence, at
+        told.append(Step(row, state, not row.carried, method, state.sequence, (), None))
+    return told
+
+
+def repair(clinician_id: UUID, *, at: datetime) -> list[Step]:
+    """Send the person again every object of the own that the person holds and that is not over, as it is.
+
+    The SEQUENCE that the person holds stays.
+    """
+    statement = (
+        select(Invitation, CalendarObject)
+        .join(CalendarObject, CalendarObject.uid == Invitation.uid)
+        .where(Invitation.clinician_id == clinician_id, Invitation.method == Method.REQUEST)
+        .where(Invitation.carried.is_(False), CalendarObject.ends_at > at)
+        .order_by(CalendarObject.starts_at, CalendarObject.uid)
+        .with_for_update(of=CalendarObject)
+    )
+    held = db.session.execute(statement.execution_options(populate_existing=True)).all()
+    for row, _ in held:
+        row.number, row.sent_at = row.number + 1, at
+    return [Step(row, state, False, Method.REQUEST, row.sequence, (REPAIRED,), None) for row, state in held]
 
 
 def repeat(uid: str, changed: str, *, at: datetime) -> list[Step]:
@@ -277,6 +325,15 @@ def answers(conference_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
         found[conference_id]["sent"] += number
         found[conference_id][answer or "none"] += number
     return found
+
+
+def of_person(clinician_id: UUID, uids: Collection[str]) -> Sequence[Invitation]:
+    """The REQUESTs of these UIDs that the person holds."""
+    return db.session.scalars(
+        select(Invitation).where(
+            Invitation.clinician_id == clinician_id, Invitation.uid.in_(uids), Invitation.method == Method.REQUEST
+        )
+    ).all()
 
 
 def answers_by_person(uids: Sequence[str]) -> dict[tuple[str, UUID], str | None]:

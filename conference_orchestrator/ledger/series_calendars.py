@@ -1,24 +1,29 @@
 """Series as one calendar object: what it says, who holds it, and what each answered to the whole and to single dates.
 
 Only people who chose it hold a series; all others hold its sessions one by one (`invitations`). A series has one
-SEQUENCE counter, its masters and its single dates share it.
+SEQUENCE counter, which its master and its single dates share.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, UniqueConstraint, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from conference_orchestrator.kernel.database import Identified, Model, one_of
-from conference_orchestrator.ledger.invitations import Answer, Method
+from conference_orchestrator.kernel import times
+from conference_orchestrator.kernel.database import Identified, Model, db, one_of
+from conference_orchestrator.ledger import series_content
+from conference_orchestrator.ledger.invitations import REPAIRED, Answer, Method
+from conference_orchestrator.ledger.series_content import Change, SeriesContent
 
 
 class SeriesCalendar(Model):
-    """What the object of that UID says now. `ended_at`: the series has a new UID, or none, since then."""
+    """What the object of that UID says now. `ended_at`: nothing of it lies ahead any more since then."""
 
     __tablename__ = "series_calendar"
 
@@ -44,6 +49,7 @@ class SeriesInvitation(Identified, Model):
     clinician_id: Mapped[UUID] = mapped_column(ForeignKey("clinician.id"), index=True)
     method: Mapped[str]
     sequence: Mapped[int]
+    # How many mails the person was sent of it: orders them on their way out.
     number: Mapped[int]
     first_message: Mapped[str | None]
     sent_at: Mapped[datetime]
@@ -66,3 +72,235 @@ class OccurrenceAnswer(Identified, Model):
     answered_at: Mapped[datetime]
     answered_sequence: Mapped[int | None]
     answered_stamp: Mapped[datetime | None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One object to send to one person: the whole series, or with `on` one date of it."""
+
+    invitation: SeriesInvitation
+    method: Method
+    sequence: int
+    number: int
+    is_new: bool = False
+    on: datetime | None = None
+    changed: tuple[str, ...] = ()
+
+
+def issue(
+    uid: str, content: SeriesContent | None, wanted: Mapping[UUID, bool], *, series_id: UUID, at: datetime
+) -> tuple[list[Step], SeriesContent | None]:
+    """Make the ledger say that exactly the `wanted` hold the object as it is now; what to send, what it said before.
+
+    `wanted` tells of each person whether each change comes as the whole series. Without `content` nobody holds it.
+    An answer to a date that is held at another time now was to something else.
+    """
+    state = _locked(uid, content, series_id=series_id, at=at)
+    if state is None:
+        return [], None
+    before = SeriesContent.from_json(state.content)
+    rows = db.session.scalars(select(SeriesInvitation).where(SeriesInvitation.uid == uid)).all()
+    held = {row.clinician_id: row for row in rows}
+    holding = {person: row for person, row in held.items() if row.method == Method.REQUEST}
+    wanted = wanted if content is not None else {}
+    seen = series_content.change(before, content, now=at) if content is not None else Change()
+    leaving = [row for person, row in holding.items() if person not in wanted]
+    back = any(person in held and person not in holding for person in wanted)
+    if (seen and holding) or leaving or back:
+        state.sequence += 1
+    if content is not None:
+        state.content = content.to_json()
+        _forget_answers(uid, before, content, holding.values())
+    steps = [_step(row, Method.CANCEL, state, at=at) for row in leaving]
+    for person in sorted(wanted):
+        row = holding.get(person)
+        if row is None:
+            steps.append(_invite(held.get(person), person, state, at=at))
+        elif seen:
+            assert content is not None, "there is something to see"
+            steps += _changes(row, seen, before, content, state, is_whole=wanted[person], at=at)
+    return steps, before
+
+
+def repeat(uid: str, clinician_id: UUID, *, at: datetime) -> Step | None:
+    """Send the person the whole series again as it is; None for who does not hold it. The SEQUENCE stays."""
+    state = _locked(uid, None, series_id=None, at=at)
+    row = db.session.scalar(
+        select(SeriesInvitation).where(
+            SeriesInvitation.uid == uid,
+            SeriesInvitation.clinician_id == clinician_id,
+            SeriesInvitation.method == Method.REQUEST,
+        )
+    )
+    if state is None or row is None:
+        return None
+    row.number, row.sequence, row.sent_at = row.number + 1, state.sequence, at
+    return Step(row, Method.REQUEST, state.sequence, row.number, changed=(REPAIRED,))
+
+
+def open_of_series(series_id: UUID) -> Sequence[SeriesCalendar]:
+    """The objects of the series of which something may lie ahead, the oldest first."""
+    statement = select(SeriesCalendar).where(SeriesCalendar.series_id == series_id, SeriesCalendar.ended_at.is_(None))
+    return db.session.scalars(statement.order_by(SeriesCalendar.created_at, SeriesCalendar.uid)).all()
+
+
+def held_by(clinician_id: UUID) -> Sequence[str]:
+    """The UIDs of the series that the person holds and of which something may lie ahead."""
+    statement = select(SeriesInvitation.uid).join(SeriesCalendar, SeriesCalendar.uid == SeriesInvitation.uid)
+    return db.session.scalars(
+        statement.where(
+            SeriesInvitation.clinician_id == clinician_id,
+            SeriesInvitation.method == Method.REQUEST,
+            SeriesCalendar.ended_at.is_(None),
+        ).order_by(SeriesInvitation.uid)
+    ).all()
+
+
+def invitation(uid: str, clinician_id: UUID, *, lock: bool = False) -> SeriesInvitation | None:
+    """That the person holds, or held, the series; None for who never did."""
+    statement = select(SeriesInvitation).where(
+        SeriesInvitation.uid == uid, SeriesInvitation.clinician_id == clinician_id
+    )
+    return db.session.scalar(
+        statement.with_for_update().execution_options(populate_existing=True) if lock else statement
+    )
+
+
+def state_of(uid: str) -> SeriesCalendar | None:
+    """What the object of that UID says; None for a UID that is no series."""
+    return db.session.scalar(select(SeriesCalendar).where(SeriesCalendar.uid == uid))
+
+
+def answers_to(
+    dates: Collection[tuple[UUID, date]],
+) -> dict[tuple[UUID, date], dict[UUID, str]]:
+    """What people answered to these dates of series, by series and date: to the date itself, else to the whole."""
+    if not dates:
+        return {}
+    held = (
+        select(SeriesCalendar, SeriesInvitation.clinician_id, SeriesInvitation.answer)
+        .join(SeriesInvitation, SeriesInvitation.uid == SeriesCalendar.uid)
+        .where(SeriesCalendar.series_id.in_({series_id for series_id, _ in dates}))
+        .where(SeriesInvitation.method == Method.REQUEST)
+    )
+    rows = [(state, person, answer) for state, person, answer in db.session.execute(held)]
+    singles = {
+        (one.uid, one.clinician_id, one.occurrence_on): one.answer
+        for one in db.session.scalars(
+            select(OccurrenceAnswer).where(
+                OccurrenceAnswer.uid.in_({state.uid for state, _, _ in rows}),
+                OccurrenceAnswer.occurrence_on.in_({on for _, on in dates}),
+            )
+        )
+    }
+    contents = {state.uid: SeriesContent.from_json(state.content) for state, _, _ in rows}
+    found: dict[tuple[UUID, date], dict[UUID, str]] = {}
+    for state, person, whole in rows:
+        for series_id, on in dates:
+            content = contents[state.uid]
+            if state.series_id != series_id or not content.covers(on):
+                continue
+            of_all = None if content.is_moved(content.start_on(on)) else whole
+            if said := singles.get((state.uid, person, on), of_all):
+                found.setdefault((series_id, on), {})[person] = said
+    return found
+
+
+def answer_to_date(
+    uid: str, clinician_id: UUID, on: date, said: Answer, *, sequence: int | None, stamp: datetime | None, at: datetime
+) -> bool:
+    """Write down what the person said to one date; False when a later answer to it stands already."""
+    row = db.session.scalar(
+        select(OccurrenceAnswer)
+        .where(
+            OccurrenceAnswer.uid == uid,
+            OccurrenceAnswer.clinician_id == clinician_id,
+            OccurrenceAnswer.occurrence_on == on,
+        )
+        .with_for_update()
+    )
+    if row is None:
+        row = OccurrenceAnswer(uid=uid, clinician_id=clinician_id, occurrence_on=on, created_at=at)
+        db.session.add(row)
+    elif not is_later((sequence, stamp), (row.answered_sequence, row.answered_stamp), answered_at=row.answered_at):
+        return False
+    row.answer, row.answered_at = said, at
+    row.answered_sequence, row.answered_stamp = sequence, stamp
+    return True
+
+
+def is_later(
+    new: tuple[int | None, datetime | None], old: tuple[int | None, datetime | None], *, answered_at: datetime | None
+) -> bool:
+    """Whether an answer counts over one that stands, by SEQUENCE and then DTSTAMP (RFC 5546, 2.1.5).
+
+    An answer through a link has neither and counts over all; one by mail counts over it if it was written later.
+    """
+    sequence, stamp = new
+    if sequence is None or stamp is None or answered_at is None:
+        return True
+    if old[0] is None or old[1] is None:
+        return stamp > answered_at
+    return (sequence, stamp) > (old[0], old[1])
+
+
+def _locked(uid: str, content: SeriesContent | None, *, series_id: UUID | None, at: datetime) -> SeriesCalendar | None:
+    statement = select(SeriesCalendar).where(SeriesCalendar.uid == uid).with_for_update()
+    state = db.session.scalar(statement.execution_options(populate_existing=True))
+    if state is None and content is not None and series_id is not None:
+        # The caller holds the lock of the series: nobody else makes it at the same time.
+        state = SeriesCalendar(
+            uid=uid, series_id=series_id, sequence=0, content=content.to_json(), created_at=at, ended_at=None
+        )
+        db.session.add(state)
+        db.session.flush()
+    return state
+
+
+def _forget_answers(uid: str, before: SeriesContent, after: SeriesContent, rows: Collection[SeriesInvitation]) -> None:
+    if (before.starts_at, before.ends_at, before.rule) != (after.starts_at, after.ends_at, after.rule):
+        for row in rows:
+            row.answer = row.answered_at = row.answered_sequence = row.answered_stamp = None
+        db.session.execute(delete(OccurrenceAnswer).where(OccurrenceAnswer.uid == uid))
+    moved = [on for on in {*before.changed, *after.changed} if before.on(on)[:2] != after.on(on)[:2]]
+    if moved:
+        days = [times.wall(on, after.time_zone).date() for on in moved]
+        gone = delete(OccurrenceAnswer).where(OccurrenceAnswer.uid == uid, OccurrenceAnswer.occurrence_on.in_(days))
+        db.session.execute(gone)
+
+
+def _invite(row: SeriesInvitation | None, person: UUID, state: SeriesCalendar, *, at: datetime) -> Step:
+    if row is None:
+        row = SeriesInvitation(
+            id=uuid4(), uid=state.uid, clinician_id=person, number=0, first_message=None, created_at=at
+        )
+        db.session.add(row)
+    row.answer = row.answered_at = row.answered_sequence = row.answered_stamp = None
+    return _step(row, Method.REQUEST, state, is_new=True, at=at)
+
+
+def _changes(
+    row: SeriesInvitation,
+    seen: Change,
+    before: SeriesContent,
+    after: SeriesContent,
+    state: SeriesCalendar,
+    *,
+    is_whole: bool,
+    at: datetime,
+) -> list[Step]:
+    if seen.is_whole or is_whole:
+        return [_step(row, Method.REQUEST, state, changed=("dates",), at=at)]
+    steps = [_step(row, Method.CANCEL, state, on=on, at=at) for on in seen.gone]
+    # It still holds the series; only dates of it were taken back.
+    row.method = Method.REQUEST
+    return steps + [
+        _step(row, Method.REQUEST, state, on=on, changed=series_content.seen(before, after, on), at=at)
+        for on in seen.different
+    ]
+
+
+def _step(row: SeriesInvitation, method: Method, state: SeriesCalendar, *, at: datetime, **more: Any) -> Step:
+    row.method, row.sequence, row.sent_at = method, state.sequence, at
+    row.number += 1
+    return Step(row, method, state.sequence, row.number, **more)

@@ -210,6 +210,26 @@ def members(group_id: UUID) -> Sequence[Membership]:
     return db.session.scalars(statement).all()
 
 
+def series_holders(members: Iterable[Membership]) -> dict[UUID, bool]:
+    """Who of the members chose to hold the series as one object; whether each change comes to them as a whole."""
+    return {
+        member.clinician_id: member.calendar == CalendarStyle.WHOLE_SERIES
+        for member in members
+        if member.calendar != CalendarStyle.SESSIONS and member.role != MemberRole.SUBSTITUTE
+    }
+
+
+def has_series_holders(group_id: UUID) -> bool:
+    """Whether a member of the group holds its series as one object."""
+    return db.session.execute(_any_holder(), {"group": group_id}).first() is not None
+
+
+@cache
+def _any_holder() -> Select[Any]:
+    present = (Membership.group_id == bindparam("group"), Membership.until_on.is_(None))
+    return select(Membership.id).where(*present, Membership.calendar != CalendarStyle.SESSIONS).limit(1)
+
+
 def membership(group_id: UUID, clinician_id: UUID) -> Membership:
     """The clinician's present membership of the group, or NotFound."""
     found = db.session.scalar(

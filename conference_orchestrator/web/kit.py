@@ -86,11 +86,14 @@ class Resource(flask_smorest.Blueprint):  # type: ignore[misc]
         super().__init__(name, name, url_prefix="/api/v1", description=description)
 
     def get(self, rule: str) -> Callable[[V], V]:
-        """Answer GET at the path with the view; the three below do the same for their methods."""
+        """Answer GET at the path with the view; the four below do the same for their methods."""
         return cast("Callable[[V], V]", super().get(rule))
 
     def post(self, rule: str) -> Callable[[V], V]:
         return cast("Callable[[V], V]", super().post(rule))
+
+    def put(self, rule: str) -> Callable[[V], V]:
+        return cast("Callable[[V], V]", super().put(rule))
 
     def patch(self, rule: str) -> Callable[[V], V]:
         return cast("Callable[[V], V]", super().patch(rule))

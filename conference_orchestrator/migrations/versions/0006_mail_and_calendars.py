@@ -21,6 +21,7 @@ def upgrade() -> None:
     op.add_column("calendar_object", sa.Column("time_sequence", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("invitation", sa.Column("answered_sequence", sa.Integer(), nullable=True))
     op.add_column("invitation", sa.Column("answered_stamp", INSTANT, nullable=True))
+    op.add_column("invitation", sa.Column("carried", sa.Boolean(), nullable=False, server_default=sa.false()))
     with op.batch_alter_table("membership") as batch:
         batch.add_column(sa.Column("calendar", sa.String(), nullable=False, server_default="sessions"))
         batch.create_check_constraint(
@@ -136,6 +137,7 @@ def downgrade() -> None:
     with op.batch_alter_table("membership") as batch:
         batch.drop_constraint(op.f("ck_membership_calendar"))
         batch.drop_column("calendar")
+    op.drop_column("invitation", "carried")
     op.drop_column("invitation", "answered_stamp")
     op.drop_column("invitation", "answered_sequence")
     op.drop_column("calendar_object", "time_sequence")

@@ -7,7 +7,7 @@ from uuid import UUID
 from marshmallow import Schema, fields
 from marshmallow.validate import Length
 
-from conference_orchestrator.flows import access, directory
+from conference_orchestrator.flows import access, calendars, directory
 from conference_orchestrator.flows.access import Known
 from conference_orchestrator.flows.entries import (
     MOST_HOURS,
@@ -17,7 +17,14 @@ from conference_orchestrator.flows.entries import (
     MOST_REMINDERS,
 )
 from conference_orchestrator.network import expert_groups
-from conference_orchestrator.network.expert_groups import ExpertGroup, Intake, ItemKind, MemberRole, Membership
+from conference_orchestrator.network.expert_groups import (
+    CalendarStyle,
+    ExpertGroup,
+    Intake,
+    ItemKind,
+    MemberRole,
+    Membership,
+)
 from conference_orchestrator.web.fields import (
     Choice,
     Code,
@@ -147,6 +154,12 @@ class MemberEntry(Form):
     discipline = Item(allow_none=True)
 
 
+class CalendarEntry(Form):
+    """How the member holds the group's sessions in the calendar."""
+
+    calendar = Choice(CalendarStyle, required=True)
+
+
 class MemberSchema(Schema):
     """A clinician's place in the group; what the asker may not know is null."""
 
@@ -158,6 +171,7 @@ class MemberSchema(Schema):
     role = fields.String()
     discipline = fields.String(allow_none=True)
     from_on = fields.Date()
+    calendar = fields.String(metadata={"enum": [str(style) for style in CalendarStyle]})
 
 
 @groups_api.get("/expert-groups")
@@ -232,6 +246,16 @@ def remove_member(group_id: UUID, clinician_id: UUID) -> None:
     directory.remove_member(group_id, clinician_id, by=principal())
 
 
+@groups_api.put("/expert-groups/<uuid:group_id>/members/<uuid:clinician_id>/calendar")
+@allow("member.calendar")
+@groups_api.arguments(CalendarEntry)
+@groups_api.response(200, MemberSchema)
+def choose_calendar(chosen: Json, group_id: UUID, clinician_id: UUID) -> Json:
+    """Choose how the member holds the sessions: one entry each, the series as one, or that sent whole each time."""
+    member = calendars.choose(group_id, clinician_id, CalendarStyle(chosen["calendar"]), by=principal())
+    return _shown(member, access.knowledge_of(principal())(member.clinician))
+
+
 def _shown(member: Membership, known: Known) -> Json:
     return {
         "clinician": member.clinician_id,
@@ -242,4 +266,5 @@ def _shown(member: Membership, known: Known) -> Json:
         "role": member.role,
         "discipline": member.discipline,
         "from_on": member.from_on,
+        "calendar": member.calendar,
     }

@@ -1,0 +1,278 @@
+"""A group's series as one calendar object, for the members who chose to hold it so.
+
+Such a member gets the master once, and with each change the dates that changed, or the whole anew. Its UID holds from
+the date on which the rule holds: a rule that changes ends the old object with its last date and begins a new one.
+Sessions that the rule does not give (extra ones) come as objects of their own, as everybody else's do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from email.utils import parseaddr
+from typing import cast
+from uuid import UUID
+
+from conference_orchestrator.flows import delivering, entering
+from conference_orchestrator.flows.delivering import draft, message_id, to_clinician
+from conference_orchestrator.flows.inviting import session_uid
+from conference_orchestrator.kernel import ports, times
+from conference_orchestrator.kernel.outbox import Rank
+from conference_orchestrator.kernel.principal import SYSTEM
+from conference_orchestrator.kernel.times import rfc3339
+from conference_orchestrator.kernel.transaction import transaction
+from conference_orchestrator.ledger import invitations, series_calendars
+from conference_orchestrator.ledger.invitations import Method
+from conference_orchestrator.ledger.messages import Draft
+from conference_orchestrator.ledger.series_calendars import Step
+from conference_orchestrator.ledger.series_content import SeriesContent, Single
+from conference_orchestrator.network import clinicians, expert_groups
+from conference_orchestrator.network.clinicians import Clinician
+from conference_orchestrator.network.expert_groups import ExpertGroup
+from conference_orchestrator.notify import kinds
+from conference_orchestrator.scheduling import exceptions, recurrence, series, sessions
+from conference_orchestrator.scheduling.planning import Plan
+from conference_orchestrator.scheduling.series import Series
+from conference_orchestrator.scheduling.sessions import Session, State
+
+
+def series_uid(of: Series) -> str:
+    """The UID of the series as its rule stands."""
+    return f"series-{of.id}-{of.first_on:%Y%m%d}"
+
+
+def issue(series_id: UUID) -> None:
+    """Send everybody who holds the series, or is to hold it, what is different from what the person holds."""
+    with transaction() as tx:
+        group = expert_groups.get(series.get(series_id).group_id, visible_to=SYSTEM, lock=True)
+        issuing = series.get(series_id, lock=True)
+        chosen = expert_groups.series_holders(expert_groups.members_of([group.id]).get(group.id, ()))
+        known = clinicians.by_ids(chosen)
+        wanted = {person: is_whole for person, is_whole in chosen.items() if person in known}
+        drafts: list[Draft] = []
+        for uid, content in _objects(issuing, group, wanted, now=tx.now):
+            steps, before = series_calendars.issue(uid, content, wanted, series_id=issuing.id, at=tx.now)
+            shown = content or before
+            if shown is not None:
+                drafts += _drafts(uid, steps, shown, now=tx.now)
+        delivering.tell(tx, *drafts)
+
+
+def repaired(clinician_id: UUID, *, now: datetime) -> list[Draft]:
+    """The mails that send the person the series again that the person holds, as they are."""
+    found: list[Draft] = []
+    for uid in series_calendars.held_by(clinician_id):
+        step, state = series_calendars.repeat(uid, clinician_id, at=now), series_calendars.state_of(uid)
+        if step is not None and state is not None:
+            found += _drafts(uid, [step], SeriesContent.from_json(state.content), now=now)
+    return found
+
+
+def _objects(
+    of: Series, group: ExpertGroup, wanted: Mapping[UUID, bool], *, now: datetime
+) -> Iterator[tuple[str, SeriesContent | None]]:
+    """Each object of the series and what it says now: those of earlier rules, then the present one."""
+    current, kept = series_uid(of), series_calendars.open_of_series(of.id)
+    for state in kept:
+        if state.uid == current:
+            continue
+        ruled = SeriesContent.from_json(state.content)
+        last = _last_start(ruled, of.first_on - timedelta(days=1))
+        yield state.uid, _as_held(replace(ruled, until=last), of, None, now=now) if last else None
+        if last is None or last <= now:
+            state.ended_at = now
+    if kept or wanted:
+        mine = next((SeriesContent.from_json(state.content) for state in kept if state.uid == current), None)
+        yield current, _ruled(of, group, mine, now=now)
+
+
+def _ruled(of: Series, group: ExpertGroup, kept: SeriesContent | None, *, now: datetime) -> SeriesContent | None:
+    """What the present rule makes of the object; None when it says nothing that a calendar can hold."""
+    if times.clock_rule(of.time_zone) is None:
+        return None
+    plan = _plan(of, now=now)
+    first = _first_start(of, kept, plan)
+    if first is None:
+        return None
+    ruled = SeriesContent(
+        rule=of.rule,
+        time_zone=of.time_zone,
+        starts_at=first,
+        ends_at=first + of.length,
+        until=None,
+        group_name=group.name,
+        left_out=kept.left_out if kept else frozenset(),
+        changed=kept.changed if kept else {},
+    )
+    if of.closed_at is not None:
+        last = _last_start(ruled, times.wall(of.closed_at, of.time_zone).date())
+    else:
+        last = _last_start(ruled, of.ends_on) if of.ends_on else None
+    if last is None and (of.closed_at or of.ends_on):
+        return None
+    return _as_held(replace(ruled, until=last), of, plan, now=now)
+
+
+def _plan(of: Series, *, now: datetime) -> Plan:
+    """From today on the rule with its exceptions, as far ahead as sessions are made or exceptions entered."""
+    today, horizon = of.horizon(now=now)
+    ahead = [one.last_on for one in exceptions.of_series(of.id)]
+    return of.plan(exceptions.in_plan(of.id), from_on=today, until_on=max([horizon, *ahead]))
+
+
+def _first_start(of: Series, kept: SeriesContent | None, plan: Plan) -> datetime | None:
+    """The first start of the object. It stays: one that begins on another date is another object for readers."""
+    if kept is not None and kept.rule == of.rule and kept.time_zone == of.time_zone:
+        on = times.wall(kept.starts_at, kept.time_zone).date()
+        if of.has_date(on):
+            return of.start_on(on)
+    return next((of.start_on(on) for on in sorted(plan.sessions) if of.has_date(on)), None)
+
+
+def _last_start(ruled: SeriesContent, until_on: date) -> datetime | None:
+    """The last start that the rule gives until that date, included; None when it gives none."""
+    start = times.wall(ruled.starts_at, ruled.time_zone)
+    rule = recurrence.parse(ruled.rule)
+    dates = list(recurrence.dates(rule, starts_on=start.date(), from_on=start.date(), until_on=until_on))
+    return ruled.start_on(dates[-1]) if dates else None
+
+
+def _as_held(ruled: SeriesContent, of: Series, plan: Plan | None, *, now: datetime) -> SeriesContent:
+    """With the dates that are left out and the sessions that differ; what was before today stays as it was told.
+
+    Without a plan there are only the sessions that are made.
+    """
+    today, length = times.wall(now, ruled.time_zone).date(), ruled.ends_at - ruled.starts_at
+    rows = {row.occurrence_on: row for row in sessions.from_date(of.id, today)}
+    known = {*rows, *(plan.sessions if plan else ()), *(plan.left_out if plan else ())}
+    left_out = {at for at in ruled.left_out if times.wall(at, ruled.time_zone).date() < today}
+    changed = {at: one for at, one in ruled.changed.items() if times.wall(at, ruled.time_zone).date() < today}
+    for on in sorted(day for day in known if day >= today and ruled.covers(day)):
+        at, row = ruled.start_on(on), rows.get(on)
+        planned = plan.sessions.get(on) if plan else None
+        if (row is None and (planned is None or at <= now)) or (row is not None and row.state == State.CANCELLED):
+            left_out.add(at)
+        elif row is not None:
+            changed[at] = _single(row, ruled.changed.get(at))
+        elif planned is not None:
+            changed[at] = Single(planned.starts_at, planned.starts_at + of.length)
+    differing = {at: one for at, one in changed.items() if one.join_url or one[:2] != (at, at + length)}
+    return replace(ruled, left_out=frozenset(left_out), changed=differing)
+
+
+def _single(row: Session, before: Single | None) -> Single:
+    """The session as it is. A link that does not work at the moment stays where it was told already."""
+    conference = row.conference
+    if conference is None or not conference.is_wanted:
+        return Single(row.starts_at, row.ends_at, None, row.id)
+    told = before.join_url if before is not None and before.session_id == row.id else None
+    is_personal = entering.has_personal_links(conference.provider)
+    return Single(row.starts_at, row.ends_at, conference.link_for_people or told, row.id, is_personal)
+
+
+def _drafts(uid: str, steps: Sequence[Step], content: SeriesContent, *, now: datetime) -> list[Draft]:
+    known = clinicians.by_ids({step.invitation.clinician_id for step in steps})
+    told = [step for step in steps if step.invitation.clinician_id in known]
+    return [_draft(uid, step, known[step.invitation.clinician_id], content, now=now) for step in told]
+
+
+def _draft(uid: str, step: Step, person: Clinician, content: SeriesContent, *, now: datetime) -> Draft:
+    held = step.invitation
+    of_date = rfc3339(step.on) if step.on else "all"
+    shown = content.on(step.on) if step.on else _next(content, now=now)
+    own = _own_invitations(person.id, content, step)
+    message = draft(
+        _facts(uid, step, content, shown, own, now=now),
+        to=to_clinician(person),
+        cause=f"{uid}:{step.sequence}:{step.method}:{of_date}:{step.number}",
+        link_subject=own.get(shown.session_id) if step.on and shown.session_id else held.id,
+        chain=f"{uid}:{person.id}",
+        number=step.number,
+        references=held.first_message,
+        rank=Rank.URGENT,
+    )
+    if held.first_message is None:
+        held.first_message = message_id(message.id)
+    return message
+
+
+def _own_invitations(person_id: UUID, content: SeriesContent, step: Step) -> dict[UUID | None, UUID]:
+    """The person's invitation to each session that the message tells of."""
+    told = [content.on(step.on)] if step.on else list(content.changed.values())
+    ids = {session_uid(one.session_id): one.session_id for one in told if one.session_id}
+    return {ids[row.uid]: row.id for row in invitations.of_person(person_id, ids)}
+
+
+def _next(content: SeriesContent, *, now: datetime) -> Single:
+    """The session that a mail about the whole series names: the first one that is not over, else the first of all."""
+    start = times.wall(content.starts_at, content.time_zone).date()
+    today = times.wall(now, content.time_zone).date()
+    rule = recurrence.parse(content.rule)
+    until = times.wall(content.until, content.time_zone).date() if content.until else today + series.HORIZON
+    dates = recurrence.dates(rule, starts_on=start, from_on=today, until_on=until)
+    coming = (content.on(at) for at in map(content.start_on, dates) if at not in content.left_out)
+    return next((one for one in coming if one.ends_at > now), content.on(content.starts_at))
+
+
+def _facts(
+    uid: str, step: Step, content: SeriesContent, shown: Single, own: Mapping[UUID | None, UUID], *, now: datetime
+) -> kinds.EventFacts:
+    kind: type[kinds.EventFacts] = kinds.Invitation if step.is_new else kinds.InvitationUpdate
+    if step.method == Method.CANCEL:
+        kind = kinds.InvitationCancel
+    name, address = parseaddr(ports.settings().reply_to)
+    said = step.invitation.answer
+    told = _session_facts(content, [step.on] if step.on else sorted(content.changed), own)
+    link = next((one.join_url for one in told if one.starts_at == shown.starts_at), None)
+    return kind(
+        uid=uid,
+        sequence=step.sequence,
+        dtstamp=now,
+        starts_at=shown.starts_at,
+        ends_at=shown.ends_at,
+        time_zone=content.time_zone,
+        role="expert",
+        group_name=content.group_name,
+        join_url=link if step.method == Method.REQUEST else None,
+        organizer_name=name or "Helpdesk",
+        organizer_address=address,
+        what_changed=step.changed,
+        previous_starts_at=step.on if "time" in step.changed else None,
+        attendee_status=cast("kinds.Answer", said.upper()) if said else "NEEDS-ACTION",
+        series=kinds.SeriesFacts(
+            rule=content.rule,
+            time_zone=content.time_zone,
+            starts_at=content.starts_at,
+            ends_at=content.ends_at,
+            until=content.until,
+            left_out=_left_out(step, content),
+            changed=() if step.method == Method.CANCEL else tuple(told),
+            is_whole=step.on is None,
+        ),
+    )
+
+
+def _left_out(step: Step, content: SeriesContent) -> tuple[datetime, ...]:
+    if step.on is None:
+        return tuple(sorted(content.left_out))
+    return (step.on,) if step.method == Method.CANCEL else ()
+
+
+def _session_facts(
+    content: SeriesContent, starts: Sequence[datetime], own: Mapping[UUID | None, UUID]
+) -> list[kinds.SessionOfSeries]:
+    found = []
+    for on in starts:
+        one = content.on(on)
+        entry = own.get(one.session_id) if one.join_url and one.is_personal else None
+        found.append(
+            kinds.SessionOfSeries(
+                on=on,
+                starts_at=one.starts_at,
+                ends_at=one.ends_at,
+                join_url=None if one.is_personal else one.join_url,
+                entry=str(entry) if entry else None,
+            )
+        )
+    return found

@@ -1,0 +1,141 @@
+"""What a series says as one calendar object, and what of a change people have to be told. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, NamedTuple, Self
+from uuid import UUID
+
+from conference_orchestrator.kernel import times
+from conference_orchestrator.kernel.times import rfc3339
+from conference_orchestrator.scheduling import recurrence
+
+# More changes than these are told by the whole series in one mail.
+MOST_SINGLE = 5
+
+
+class Single(NamedTuple):
+    """A session that is not as the rule says, or whose link is known; each may get a link of the own instead."""
+
+    starts_at: datetime
+    ends_at: datetime
+    join_url: str | None = None
+    session_id: UUID | None = None
+    is_personal: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesContent:
+    """What the object says: a rule from its first session on, the starts left out, and the sessions that differ.
+
+    The keys of `changed` and the members of `left_out` are starts that the rule gives. `until`: the start of the last.
+    """
+
+    rule: str
+    time_zone: str
+    starts_at: datetime
+    ends_at: datetime
+    until: datetime | None
+    group_name: str
+    left_out: frozenset[datetime] = frozenset()
+    changed: Mapping[datetime, Single] = field(default_factory=dict)
+
+    def covers(self, on: date) -> bool:
+        """Whether the rule gives that date on the wall of its zone."""
+        start = times.wall(self.starts_at, self.time_zone)
+        if on < start.date() or (self.until is not None and on > times.wall(self.until, self.time_zone).date()):
+            return False
+        return recurrence.has_date(recurrence.parse(self.rule), on, starts_on=start.date())
+
+    def start_on(self, on: date) -> datetime:
+        """The start that the rule gives on a date."""
+        at = times.wall(self.starts_at, self.time_zone).time()
+        return times.instant(datetime.combine(on, at), self.time_zone)
+
+    def on(self, on: datetime) -> Single:
+        """The session that the rule gives at that start, as it is."""
+        return self.changed.get(on) or Single(on, on + (self.ends_at - self.starts_at))
+
+    def is_moved(self, on: datetime) -> bool:
+        """Whether that session is held at another time than the rule gives: an answer to the whole was not to it."""
+        return self.on(on)[:2] != (on, on + (self.ends_at - self.starts_at))
+
+    def to_json(self) -> dict[str, Any]:
+        """As the database keeps it."""
+        return {
+            "rule": self.rule,
+            "time_zone": self.time_zone,
+            "starts_at": rfc3339(self.starts_at),
+            "ends_at": rfc3339(self.ends_at),
+            "until": rfc3339(self.until) if self.until else None,
+            "group_name": self.group_name,
+            "left_out": [rfc3339(on) for on in sorted(self.left_out)],
+            "changed": {
+                rfc3339(on): [
+                    rfc3339(one.starts_at),
+                    rfc3339(one.ends_at),
+                    one.join_url,
+                    str(one.session_id) if one.session_id else None,
+                    one.is_personal,
+                ]
+                for on, one in sorted(self.changed.items())
+            },
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote."""
+        at = datetime.fromisoformat
+        return cls(
+            rule=kept["rule"],
+            time_zone=kept["time_zone"],
+            starts_at=at(kept["starts_at"]),
+            ends_at=at(kept["ends_at"]),
+            until=at(kept["until"]) if kept["until"] else None,
+            group_name=kept["group_name"],
+            left_out=frozenset(at(on) for on in kept["left_out"]),
+            changed={
+                at(on): Single(at(starts_at), at(ends_at), url, UUID(session_id) if session_id else None, is_personal)
+                for on, (starts_at, ends_at, url, session_id, is_personal) in kept["changed"].items()
+            },
+        )
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of an object: whether the whole is to be told, or which dates fell out and which are different."""
+
+    is_whole: bool = False
+    gone: tuple[datetime, ...] = ()
+    different: tuple[datetime, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.is_whole or bool(self.gone or self.different)
+
+
+def change(before: SeriesContent, after: SeriesContent, *, now: datetime) -> Change:
+    """What people have to be told; nothing about dates that have passed.
+
+    A date that comes back can only be told with the whole series: no single object takes an EXDATE away.
+    """
+    ruling = ("rule", "time_zone", "starts_at", "ends_at", "until")
+    ahead = {on for on in before.left_out ^ after.left_out if on > now}
+    gone = sorted(ahead & after.left_out)
+    different = sorted(
+        on
+        for on in before.changed.keys() | after.changed.keys()
+        if before.on(on) != after.on(on) and on not in after.left_out and after.on(on).ends_at > now
+    )
+    is_whole = any(getattr(before, name) != getattr(after, name) for name in ruling) or ahead & before.left_out
+    if is_whole or len(gone) + len(different) > MOST_SINGLE:
+        return Change(is_whole=True)
+    return Change(gone=tuple(gone), different=tuple(different))
+
+
+def seen(before: SeriesContent, after: SeriesContent, on: datetime) -> tuple[str, ...]:
+    """What of that date has changed, in the words of the mails."""
+    old, new = before.on(on), after.on(on)
+    time = ("time",) if (old.starts_at, old.ends_at) != (new.starts_at, new.ends_at) else ()
+    return (*time, *(("link",) if old.join_url != new.join_url else ()))
