@@ -12,6 +12,8 @@ import unicodedata
 
 # The characters with the Unicode property Bidi_Control.
 _BIDI_CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# The categories Cc and Cs but for the line feed and the tab.
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 
 
@@ -39,5 +41,4 @@ def one_line_problem(value: str) -> str | None:
 
 def prose(value: str) -> str:
     """Text of several lines as it may be sent: NFC, lines ended by a line feed, no control character but the tab."""
-    lines = _LINE_ENDS.sub("\n", nfc(value))
-    return "".join(c for c in lines if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cs"})
+    return _CONTROLS.sub("", _LINE_ENDS.sub("\n", nfc(value)))

@@ -169,6 +169,39 @@ class SlotOffer(Facts):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SessionOfSeries:
+    """A session of a series that is not as the rule says, or has a link: `on` is the instant that the rule gives.
+
+    `entry` is the invitation whose personal link stands for `join_url`, which is then made when the mail is sent.
+    """
+
+    on: datetime
+    starts_at: datetime
+    ends_at: datetime
+    join_url: str | None = None
+    entry: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesFacts:
+    """A series as one calendar object: the rule ("FREQ=WEEKLY;BYDAY=TU") over the wall of `time_zone`.
+
+    `starts_at` and `ends_at` are those of its first session, `until` is the start of its last one (None: until further
+    notice), `left_out` the starts that the rule gives and that are not held. `is_whole`: the object tells the whole
+    series; otherwise only the `changed` sessions, or for a cancellation those `left_out`.
+    """
+
+    rule: str
+    time_zone: str
+    starts_at: datetime
+    ends_at: datetime
+    until: datetime | None = None
+    left_out: tuple[datetime, ...] = ()
+    changed: tuple[SessionOfSeries, ...] = ()
+    is_whole: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class EventFacts(Facts):
     """One calendar object for one person, in the state that the ledger decided (calendar.md).
 
@@ -178,6 +211,8 @@ class EventFacts(Facts):
     answer that the person gave already. `dtstamp` and `sequence` belong to the object: a repeat has the same.
     `has_personal_link`: `join_url` is made for this person when the mail is sent.
     `needs_registration`: places are limited, this person has none yet, and gets one by accepting at `answer_url`.
+    `series`: the object is a series that the person chose to hold as one; the times are then those of the session that
+    the mail speaks of, for the whole series of its next one.
     """
 
     method: ClassVar[Method] = "REQUEST"
@@ -202,6 +237,7 @@ class EventFacts(Facts):
     materials_url: str | None = None
     needs_registration: bool = False
     has_personal_link: bool = False
+    series: SeriesFacts | None = None
 
     def __post_init__(self) -> None:
         if (self.group_name is None) == (self.topic is None):

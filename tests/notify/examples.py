@@ -6,10 +6,10 @@ from conference_orchestrator.notify import kinds
 from conference_orchestrator.notify.reader import Reader
 
 INES = Reader(
-    name="Dr. Inês Ávila", address="ines.avila@hospital-porto.example", language="pt", time_zone="Europe/Lisbon"
+    name="Dr. Inês Ávila", address="ines.avila@hospital-porto.example", language="en", time_zone="Europe/Lisbon"
 )
 ANNA = Reader(
-    name="Prof. Anna Weber", address="anna.weber@klinik-berlin.example", language="de", time_zone="Europe/Berlin"
+    name="Prof. Anna Weber", address="anna.weber@klinik-berlin.example", language="en", time_zone="Europe/Berlin"
 )
 KIRI = Reader(name="Kiri Ngata", address="kiri@hospital-auckland.example", language="en", time_zone="Pacific/Auckland")
 DESK = Reader(name="Helpdesk", address="helpdesk@network.example", language="en", time_zone="Europe/Brussels")
