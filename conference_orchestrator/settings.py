@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -16,6 +17,13 @@ from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+# RFC 8301, 3.2: mail signed with a shorter key counts as unsigned.
+_SHORTEST_DKIM_KEY = 1024
 
 
 class SettingsError(Exception):
@@ -93,6 +101,24 @@ def _hosts(name: str, value: str) -> tuple[Host, ...]:
     return tuple(found)
 
 
+def _dns_name(name: str, value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", value):
+        raise SettingsError(f"{name}: {value!r} is no name as the DNS holds it, like network.example.")
+    return value.lower()
+
+
+def _dkim_key(name: str, value: str) -> str:
+    try:
+        key = load_pem_private_key(value.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise SettingsError(f"{name} is no private key in PEM; make one with `openssl genrsa 2048`.") from error
+    if not isinstance(key, RSAPrivateKey) or key.key_size < _SHORTEST_DKIM_KEY:
+        raise SettingsError(
+            f"{name} must be an RSA key of {_SHORTEST_DKIM_KEY} bits or more; mail cannot be signed with another kind."
+        )
+    return value
+
+
 def _text(_name: str, value: str) -> str:
     return value
 
@@ -112,8 +138,12 @@ class Settings:
     smtp_url: str = _setting("", _address("smtp", "smtps"), secret=True)
     mail_from: str = _setting("Helpdesk <helpdesk@localhost>", _mailbox)
     mail_reply_to: str = _setting("", _mailbox)
+    dkim_domain: str = _setting("", _dns_name)
+    dkim_selector: str = _setting("", _dns_name)
+    dkim_key: str = _setting("", _dkim_key, secret=True)
     captcha: str = _setting("on", _one_of("on", "off"))
     imap_url: str = _setting("", _address("imap", "imaps"), secret=True)
+    imap_authserv: str = _setting("")
     provider: str = _setting("mock")
     webex_url: str = _setting("https://webexapis.com/v1/", _public_url)
     webex_token: str = _setting("", secret=True)
@@ -156,6 +186,11 @@ def load(environ: Mapping[str, str], *, var: Path = Path("var")) -> Settings:
         if raw := _raw(environ, name) or setting.default:
             values[setting.name] = setting.metadata["read"](name, raw)
     settings = Settings(**values)
+    missing = [name for name in ("dkim_domain", "dkim_selector", "dkim_key") if not getattr(settings, name)]
+    if len(missing) in {1, 2}:
+        raise SettingsError(
+            f"CO_{missing[0].upper()} is missing: CO_DKIM_DOMAIN, CO_DKIM_SELECTOR and CO_DKIM_KEY are set together."
+        )
     return settings if settings.secret_key else _with_own_key(settings, var)
 
 

@@ -9,6 +9,8 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from conference_orchestrator.settings import Host, Settings, SettingsError, load, report
 
@@ -180,6 +182,11 @@ def test_a_place_that_cannot_keep_the_key_is_told_in_one_line(tmp_path):
         load({}, var=tmp_path / "var")
 
 
+def rsa_key() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
 def test_secrets_are_masked_wherever_settings_are_shown(read):
     secret = {field.name for field in fields(Settings) if field.metadata["secret"]}
     environ = {
@@ -194,12 +201,14 @@ def test_secrets_are_masked_wherever_settings_are_shown(read):
         "CO_JITSI_SECRET": "hush-jitsi",
         "CO_BIGBLUEBUTTON_SECRET": "hush-bbb",
         "CO_OIDC_CLIENT_SECRET": "hush-oidc",
+        "CO_DKIM_KEY": rsa_key(),
     }
     assert {f"CO_{name.upper()}" for name in secret} == set(environ)
-    settings = read(**environ)
+    settings = read(**environ, CO_DKIM_DOMAIN="network.example", CO_DKIM_SELECTOR="mail")
     shown = {name: value for name, value, _ in report(settings, environ)}
     assert {shown[name] for name in environ} == {"********"}
     assert "hush" not in repr(settings)
+    assert "PRIVATE KEY" not in repr(settings)
 
 
 def test_the_report_tells_every_setting_and_where_it_came_from(read, tmp_path):

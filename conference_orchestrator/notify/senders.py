@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+from conference_orchestrator.notify.dkim import sign
 from conference_orchestrator.notify.maildir import MaildirSender
 from conference_orchestrator.notify.sending import MailSender
 from conference_orchestrator.notify.smtp import SmtpSender
@@ -14,5 +16,11 @@ TIMEOUT = 30.0
 
 
 def open_sender(settings: Settings, *, maildir: Path) -> MailSender:
-    """The sender that the settings ask for: the server of `CO_SMTP_URL`, else files under `maildir`."""
-    return SmtpSender(settings.smtp_url, timeout=TIMEOUT) if settings.smtp_url else MaildirSender(maildir)
+    """The sender that the settings ask for: the server of `CO_SMTP_URL`, else files under `maildir`.
+
+    What goes to a server is signed where there is a key.
+    """
+    if not settings.smtp_url:
+        return MaildirSender(maildir)
+    signed = partial(sign, settings=settings) if settings.dkim_key else bytes
+    return SmtpSender(settings.smtp_url, timeout=TIMEOUT, sign=signed)

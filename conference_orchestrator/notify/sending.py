@@ -3,6 +3,7 @@
     SendingError
     ├── Refused     the server will never take it for this recipient (5xx)      do not repeat
     ├── Deferred    it was certainly not taken: 4xx, no connection, TLS, disk   repeat later
+    │   └── TooFast ... because we send too fast to this recipient's domain     slow down there
     └── Lost        the answer after the last byte never came: taken or not     repeat, within a small budget
 
 The third one is real: a server may hold the mail although its answer was lost (RFC 1047).
@@ -25,6 +26,10 @@ class Refused(SendingError):
 
 class Deferred(SendingError):
     """The mail was certainly not taken; the same may be tried later."""
+
+
+class TooFast(Deferred):
+    """The mail was not taken because too many go to the recipient's domain: all of them should wait."""
 
 
 class Lost(SendingError):

@@ -2,26 +2,30 @@
 
 Everything up to the last byte of the mail can be repeated without harm. Only an answer that is lost after the final
 dot leaves it open whether the server has the mail, so that step is spoken here and not by `smtplib.sendmail`.
+
+A mail costs one write and two reads where the server takes commands together (PIPELINING): MAIL, RCPT and DATA, and,
+once all three are answered well, the mail itself.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
-import smtplib
 import socket
 import ssl
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from conference_orchestrator.notify.sending import Deferred, Lost, Refused, checked_address
+from conference_orchestrator.notify.smtp_answers import CLOSING, Answer
+from conference_orchestrator.notify.smtp_connection import BROKEN, Connection
 from conference_orchestrator.settings import SettingsError
 
-_BROKEN = (OSError, smtplib.SMTPException, EOFError)
-# RFC 5321, 4.2
-_OK, _START_MAIL, _SERVICE_CLOSING = 250, 354, 421
-_POSITIVE, _PERMANENT = 2, 5
+_RESET = ("RSET", b"RSET\r\n")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +60,19 @@ def server_from(url: str) -> Server:
 
 
 class SmtpSender:
-    """Sends over one connection, made with the first mail, and anew after it broke. `timeout`: seconds per step."""
+    """Sends over one connection, made with the first mail, and anew after it broke.
 
-    def __init__(self, url: str, *, timeout: float) -> None:
+    `timeout`: seconds that one step may take. All steps of a mail together may take three times as long, so that a slow
+    server cannot outlast the lease of whoever sends. `sign`: makes of a mail, with CRLF only, the one that is sent.
+    """
+
+    def __init__(self, url: str, *, timeout: float, sign: Callable[[bytes], bytes] = bytes) -> None:
         self._server = server_from(url)
         self._timeout = timeout
-        self._connection: smtplib.SMTP | None = None
+        self._sign = sign
+        self._connection: Connection | None = None
+        # After a refusal the server may still hold half an envelope.
+        self._must_reset = False
 
     def __enter__(self) -> Self:
         return self
@@ -70,104 +81,161 @@ class SmtpSender:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._connection is not None:
-            try:
+            self._connection.until = time.monotonic() + self._timeout
+            with contextlib.suppress(*BROKEN):
                 self._connection.quit()
-            except _BROKEN:
-                self._connection.close()
-            self._connection = None
+            self._drop()
 
     def send(self, from_address: str, to_address: str, data: bytes) -> str:
         """Hand over one mail for one recipient; the server's last answer. Raises Refused, Deferred or Lost."""
         sender, recipient = checked_address(from_address), checked_address(to_address)
-        connection = self._ready()
+        wire = _on_the_wire(self._sign(_with_crlf(data)))
+        # The third part is for the last answer.
+        connection = self._ready_for_mail(sender, recipient, until=time.monotonic() + 2 * self._timeout)
         try:
-            self._envelope(connection, sender, recipient)
-            self._judge(connection.docmd("DATA"), wanted=_START_MAIL)
-            connection.send(_on_the_wire(data))
-        except _BROKEN as error:
+            connection.write(wire)
+        except BROKEN as error:
             # The final dot was not sent whole, so the server cannot have taken the mail.
             self._drop()
             raise Deferred(f"the connection broke before the mail was handed over: {error}") from error
         return self._last_answer(connection)
 
-    def _ready(self) -> smtplib.SMTP:
-        """A connection in its first state: the one at hand if it still answers, else a new one."""
-        if self._connection is not None:
-            try:
-                code, _ = self._connection.rset()
-            except _BROKEN:
-                code = 0
-            if code == _OK:
-                return self._connection
+    def _ready_for_mail(self, sender: str, recipient: str, *, until: float) -> Connection:
+        """A connection whose server took the envelope and waits for the mail. Raises Refused or Deferred."""
+        if (reused := self._connection) is not None:
+            reused.until = until
+            answers, trouble = self._envelope(reused, sender, recipient)
+            if _is_begun(answers):
+                return self._judged(reused, answers, trouble)
+            # The server had closed between two mails; nothing of this one is in its hands.
             self._drop()
-        try:
-            self._connection = self._connect()
-        except _BROKEN as error:
-            raise Deferred(f"no connection to {self._server.host}:{self._server.port}: {error}") from error
-        return self._connection
+        self._connection = fresh = self._connected(until)
+        return self._judged(fresh, *self._envelope(fresh, sender, recipient))
 
-    def _connect(self) -> smtplib.SMTP:
-        where, context = self._server, ssl.create_default_context()
-        name = socket.gethostname()
-        # A name without a dot is refused by many servers; the literal is always allowed (RFC 5321, 4.1.3).
-        name = name if "." in name else "[127.0.0.1]"
-        if where.tls == "implicit":
-            connection: smtplib.SMTP = smtplib.SMTP_SSL(
-                where.host, where.port, name, timeout=self._timeout, context=context
-            )
-        else:
-            connection = smtplib.SMTP(where.host, where.port, name, timeout=self._timeout)
+    def _connected(self, until: float) -> Connection:
         try:
-            if where.tls == "starttls":
-                connection.starttls(context=context)
+            return self._connect(until)
+        # Names and secrets that no command can carry are no ASCII: a UnicodeError.
+        except (*BROKEN, UnicodeError) as error:
+            raise Deferred(f"no connection to {self._server.host}:{self._server.port}: {error}") from error
+
+    def _connect(self, until: float) -> Connection:
+        where, name = self._server, socket.gethostname()
+        # Reading the authorities that this machine trusts takes longer than a hundred mails.
+        context = None if where.tls == "none" else ssl.create_default_context()
+        connection = Connection(
+            where.host,
+            where.port,
+            # A name without a dot is refused by many servers; the literal is always allowed (RFC 5321, 4.1.3).
+            name=name if "." in name else "[127.0.0.1]",
+            timeout=self._timeout,
+            until=until,
+            context=context if where.tls == "implicit" else None,
+        )
+        try:
+            if where.tls == "starttls" and context is not None:
+                connection.encrypt(context)
             connection.ehlo_or_helo_if_needed()
             if where.user is not None:
                 connection.login(where.user, where.secret)
-        except _BROKEN:
+        except (*BROKEN, UnicodeError):
             connection.close()
             raise
         return connection
 
-    def _envelope(self, connection: smtplib.SMTP, sender: str, recipient: str) -> None:
-        options = []
-        if not (sender + recipient).isascii():
-            if not connection.has_extn("smtputf8"):
-                raise Refused(f"the server takes no address with such letters (SMTPUTF8): {recipient}")
-            options = ["SMTPUTF8", "BODY=8BITMIME"]
-        self._judge(connection.mail(sender, options))
-        self._judge(connection.rcpt(recipient))
-
-    def _judge(self, answer: tuple[int, bytes], *, wanted: int | None = None) -> str:
-        """The answer as text if it is the wanted one, any 2xx by default; else Refused for 5xx and Deferred."""
-        code, said = answer[0], f"{answer[0]} {answer[1].decode('utf-8', 'replace')}"
-        if code == wanted or (wanted is None and code // 100 == _POSITIVE):
-            return said
-        if code == _SERVICE_CLOSING:
-            self._drop()
-        raise Refused(said) if code // 100 == _PERMANENT else Deferred(said)
-
-    def _last_answer(self, connection: smtplib.SMTP) -> str:
+    def _envelope(self, connection: Connection, sender: str, recipient: str) -> tuple[list[Answer], Exception | None]:
+        """The answers up to the first that ends it, and what broke the connection, if anything."""
+        options, answers = _options(connection, sender, recipient), []
+        steps = [
+            *([_RESET] if self._must_reset else []),
+            ("MAIL", f"MAIL FROM:<{sender}>{options}\r\n".encode()),
+            ("RCPT", f"RCPT TO:<{recipient}>\r\n".encode()),
+            ("DATA", b"DATA\r\n"),
+        ]
+        self._must_reset = False
         try:
-            answer = connection.getreply()
-        except _BROKEN as error:
+            for said in connection.converse(steps):
+                answers.append(said)
+                if said.code == CLOSING or not (said.is_good or connection.has_extn("pipelining")):
+                    break
+        except BROKEN as error:
+            return answers, error
+        return answers, None
+
+    def _judged(self, connection: Connection, answers: list[Answer], trouble: Exception | None) -> Connection:
+        """The connection, if every answer was good. Else it is made fit for the next mail, or dropped, and raised."""
+        bad = next((said for said in answers if not said.is_good), None)
+        if bad is None and trouble is None:
+            return connection
+        if trouble is not None or (bad is not None and not bad.is_refusal) or any(said.ends_it for said in answers):
+            self._drop()
+        else:
+            self._take_back(connection, answers)
+        if bad is None:
+            raise Deferred(f"the connection broke before the mail was handed over: {trouble}") from trouble
+        raise bad.error()
+
+    def _take_back(self, connection: Connection, answers: list[Answer]) -> None:
+        """End a mail that was refused, also where the server asks for it all the same (RFC 2920, 3.1)."""
+        self._must_reset = True
+        good = {said.step for said in answers if said.is_good}
+        if "DATA" not in good:
+            return
+        try:
+            if "RCPT" in good:
+                # It has a recipient, who would get an empty mail.
+                raise ConnectionAbortedError
+            connection.write(b".\r\n")
+            connection.getreply()
+        except BROKEN:
+            self._drop()
+
+    def _last_answer(self, connection: Connection) -> str:
+        connection.until = time.monotonic() + self._timeout
+        try:
+            said = Answer(".", *connection.getreply())
+        except BROKEN as error:
             self._drop()
             raise Lost(f"no answer after the mail was handed over: {error}") from error
-        if answer[0] // 100 not in {2, 4, 5}:
+        if said.is_good:
+            return said.text
+        self._must_reset = True
+        if not said.is_refusal:
             self._drop()
-            raise Lost(f"an answer that means nothing after the mail was handed over: {answer[0]}")
-        return self._judge(answer)
+        if said.means_nothing:
+            raise Lost(f"an answer that means nothing after the mail was handed over: {said.text}")
+        raise said.error()
 
     def _drop(self) -> None:
+        self._must_reset = False
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
 
-def _on_the_wire(data: bytes) -> bytes:
-    """The mail with CRLF only, leading dots doubled, and the final dot (RFC 5321, 4.5.2).
+def _is_begun(answers: list[Answer]) -> bool:
+    """Whether the server took up the mail, be it to refuse it; it did not if it was about to close."""
+    said = {one.step: one for one in answers}
+    return "MAIL" in said and said["MAIL"].code != CLOSING and ("RSET" not in said or said["RSET"].is_good)
+
+
+def _options(connection: Connection, sender: str, recipient: str) -> str:
+    if (sender + recipient).isascii():
+        return ""
+    if not connection.has_extn("smtputf8"):
+        raise Refused(f"the server takes no address with such letters (SMTPUTF8): {recipient}")
+    return " SMTPUTF8 BODY=8BITMIME"
+
+
+def _with_crlf(data: bytes) -> bytes:
+    """The mail with CRLF only, and at its end.
 
     A lone CR or LF is mended because servers disagree on whether it ends a line, and a mail could smuggle a second one.
     """
-    lines = re.sub(rb"\r\n|\r|\n", b"\r\n", data)
-    stuffed = re.sub(rb"(?m)^\.", b"..", lines)
-    return stuffed + (b"" if stuffed.endswith(b"\r\n") else b"\r\n") + b".\r\n"
+    return b"\r\n".join(data.splitlines()) + b"\r\n"
+
+
+def _on_the_wire(data: bytes) -> bytes:
+    """The mail with leading dots doubled, and the final dot (RFC 5321, 4.5.2)."""
+    stuffed = re.sub(rb"\n\.", b"\n..", data)
+    return (b"." if stuffed.startswith(b".") else b"") + stuffed + b".\r\n"

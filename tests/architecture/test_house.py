@@ -135,7 +135,7 @@ def test_no_file_speaks_of_somebodys_machine():
 
 
 def skipped(path: Path) -> bool:
-    return "__pycache__" in path.parts or "vendor" in path.parts
+    return bool({"__pycache__", "vendor", "node_modules"} & set(path.parts))
 
 
 @pytest.mark.parametrize(("lock", "extras"), [("run", {"postgres"}), ("dev", {"postgres", "test", "check"})])

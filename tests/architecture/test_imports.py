@@ -20,6 +20,7 @@ SINS = {
         "conference_orchestrator.kernel.database",
     ),
     "icalendar lives in notify.calendar": ("flows/inviting.py", "icalendar"),
+    "dkim lives in notify.dkim": ("flows/delivering.py", "dkim"),
     "pytz lives in kernel.times": ("scheduling/recurrence.py", "pytz"),
     "holidays lives in scheduling.public_holidays": ("scheduling/planning.py", "holidays"),
     "apscheduler lives in jobs.timetable": ("app.py", "apscheduler"),

@@ -1,14 +1,8 @@
 """The examples of e-mails, a lint for calendar objects, and a mail server that fails when it is told to."""
 
-import contextlib
-import itertools
 import re
-import socket
-import ssl
-import threading
 import time
 from collections.abc import Iterator
-from typing import ClassVar
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -111,88 +105,6 @@ def lint():
     return _lint
 
 
-class FaultyServer:
-    """Speaks SMTP on the loopback; `faults` names what happens instead of the good answer at a step.
-
-    A fault is an answer, or None to close the connection; each step takes its faults in order and then answers well
-    again. With a certificate it speaks TLS from the first byte, or after STARTTLS where it offers that.
-    """
-
-    GOOD: ClassVar = {
-        "connect": b"220 loopback ready",
-        "ehlo": b"250-loopback\r\n250 AUTH PLAIN",
-        "starttls": b"220 go on in TLS",
-        "auth": b"235 welcome",
-        "rset": b"250 reset",
-        "mail": b"250 sender ok",
-        "rcpt": b"250 recipient ok",
-        "data": b"354 go on",
-        "dot": b"250 queued as 1",
-        "quit": b"221 bye",
-    }
-    OFFERS_STARTTLS = b"250-loopback\r\n250 STARTTLS"
-
-    def __init__(self, *, certificate=None, **faults):
-        self._faults = {step: list(answers) for step, answers in faults.items()}
-        self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        if certificate:
-            self._tls.load_cert_chain(certificate)
-        self._tls_at_once = certificate and faults.get("ehlo") != [self.OFFERS_STARTTLS]
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self.url = f"smtp://127.0.0.1:{self.port}?tls=none"
-        self.connections = 0
-        self.commands: list[str] = []
-        self.taken: list[bytes] = []
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def close(self):
-        # A closed listener does not wake a thread that waits in accept(); shutting it down does.
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join(timeout=10)
-        assert not self._thread.is_alive()
-
-    def _serve(self):
-        while True:
-            try:
-                peer, _ = self._listener.accept()
-            except OSError:
-                return
-            peer.settimeout(10)
-            self.connections += 1
-            # Whoever breaks the connection, the next one is served.
-            with contextlib.ExitStack() as opened, contextlib.suppress(OSError):
-                opened.enter_context(peer)
-                self._talk(peer, opened)
-
-    def _talk(self, peer, opened):
-        def encrypted():
-            return opened.enter_context(self._tls.wrap_socket(peer, server_side=True))
-
-        stream = opened.enter_context((encrypted() if self._tls_at_once else peer).makefile("rwb"))
-        going = self._answer(stream, "connect")
-        while going and (line := stream.readline()):
-            step = line.split()[0].decode().lower()
-            self.commands.append(line.decode().strip())
-            going = self._answer(stream, step)
-            if step == "starttls":
-                stream = opened.enter_context(encrypted().makefile("rwb"))
-            if going == self.GOOD["data"]:
-                mail = b"".join(itertools.takewhile(lambda line: line != b".\r\n", stream))
-                going = self._answer(stream, "dot")
-                self.taken += [mail] if going == self.GOOD["dot"] else []
-
-    def _answer(self, stream, step):
-        """What was answered; None when the connection is to be closed instead."""
-        answer = self._faults[step].pop(0) if self._faults.get(step) else self.GOOD[step]
-        if answer is not None:
-            stream.write(answer + b"\r\n")
-            stream.flush()
-        return answer
-
-
 class LoopbackController(Controller):
     """aiosmtpd's server in a thread, on a port that the system chooses."""
 
@@ -218,17 +130,3 @@ def real_server():
     yield start
     for controller in controllers:
         controller.stop()
-
-
-@pytest.fixture
-def faulty_server():
-    """Starts a mail server with the given faults; all are stopped at the end."""
-    servers = []
-
-    def start(**given):
-        servers.append(FaultyServer(**given))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()

@@ -1,4 +1,4 @@
-"""What every sender promises, asked of each: a Maildir, and SMTP against a real server."""
+"""What every sender promises, asked of each: a Maildir, and SMTP against a real server and one that pipelines."""
 
 import mailbox
 from pathlib import Path
@@ -11,6 +11,7 @@ from conference_orchestrator.notify.senders import open_sender
 from conference_orchestrator.notify.sending import Refused
 from conference_orchestrator.notify.smtp import SmtpSender
 from conference_orchestrator.settings import Settings
+from tests.smtp_faults import SmtpFaults
 
 MAIL = b"From: a@network.example\r\nTo: b@hospital.example\r\nSubject: x\r\n\r\nfirst\r\n.dot\r\n..\r\nlast\r\n"
 
@@ -42,6 +43,17 @@ class SmtpCase:
         return self.handler.mails
 
 
+class PipeliningCase:
+    def __init__(self, server):
+        self.server = server
+
+    def open(self):
+        return SmtpSender(self.server.url, timeout=10)
+
+    def arrived(self):
+        return [mail.data for mail in self.server.taken]
+
+
 class MaildirCase:
     def __init__(self, path):
         self.path = path
@@ -53,9 +65,15 @@ class MaildirCase:
         return [path.read_bytes() for path in sorted((self.path / "new").glob("*"))]
 
 
-@pytest.fixture(params=["smtp", "maildir"])
+@pytest.fixture(params=["smtp", "smtp with pipelining", "maildir"])
 def case(request, real_server, tmp_path):
-    return SmtpCase(real_server) if request.param == "smtp" else MaildirCase(tmp_path / "mail")
+    if request.param == "smtp":
+        yield SmtpCase(real_server)
+    elif request.param == "maildir":
+        yield MaildirCase(tmp_path / "mail")
+    else:
+        with SmtpFaults() as server:
+            yield PipeliningCase(server)
 
 
 def test_a_mail_arrives_with_exactly_its_bytes(case):
@@ -109,9 +127,9 @@ def test_without_a_mail_server_mails_are_written_to_files(tmp_path):
     assert read["Subject"] == "x"
 
 
-def test_with_a_mail_server_mails_go_there(faulty_server):
-    server = faulty_server()
-    with open_sender(Settings(smtp_url=server.url), maildir=Path("unused")) as sender:
-        sender.send("a@network.example", "b@hospital.example", MAIL)
-    assert len(server.taken) == 1
+def test_with_a_mail_server_mails_go_there():
+    with SmtpFaults() as server:
+        with open_sender(Settings(smtp_url=server.url), maildir=Path("unused")) as sender:
+            sender.send("a@network.example", "b@hospital.example", MAIL)
+        assert server.copies("b@hospital.example") == 1
     assert not Path("unused").exists()
