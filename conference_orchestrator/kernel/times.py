@@ -64,6 +64,17 @@ def is_skipped(wall: datetime, time_zone: str) -> bool:
     return _on_the_wall(wall, time_zone)[1]
 
 
+def is_repeated(wall: datetime, time_zone: str) -> bool:
+    """Whether clocks in `time_zone` show `wall` (naive) twice, because autumn repeats that hour."""
+    try:
+        zone(time_zone).localize(wall, is_dst=None)
+    except pytz.AmbiguousTimeError:
+        return True
+    except pytz.NonExistentTimeError:
+        return False
+    return False
+
+
 def _on_the_wall(wall: datetime, time_zone: str) -> tuple[datetime, bool]:
     """The instant, and whether it stands for a time that is skipped."""
     if wall.tzinfo is not None:

@@ -16,7 +16,7 @@ import icalendar
 
 from conference_orchestrator.kernel.errors import Invalid
 from conference_orchestrator.kernel.text import nfc, one_line_problem
-from conference_orchestrator.kernel.times import ClockChange, clock_rule, instant, nth_weekday, wall
+from conference_orchestrator.kernel.times import ClockChange, clock_rule, is_repeated, nth_weekday, wall
 from conference_orchestrator.notify.kinds import EventFacts, SeriesFacts, SessionOfSeries
 from conference_orchestrator.notify.languages import SOURCE, language_of, translations
 from conference_orchestrator.notify.reader import Reader
@@ -132,7 +132,10 @@ def _of_series(facts: EventFacts, series: SeriesFacts, recipient: Reader) -> lis
     master = _event(replace(facts, join_url=None), recipient)
     _add(master, "dtstart", series.starts_at, zone=zone)
     _add(master, "dtend", series.ends_at, zone=zone)
-    rule = icalendar.vRecur.from_ical(series.rule)
+    try:
+        rule = icalendar.vRecur.from_ical(series.rule)
+    except ValueError as error:
+        raise Invalid({"rule": f"{series.rule!r} is not a rule of RFC 5545."}) from error
     if series.until:
         rule["UNTIL"] = _utc(series.until)
     master.add("rrule", rule)
@@ -150,9 +153,9 @@ def _session(facts: EventFacts, one: SessionOfSeries, recipient: Reader, *, zone
 
 
 def _add(event: icalendar.Event, name: str, at: datetime, *, zone: str) -> None:
-    """The instant on the wall of the zone; in UTC where that wall shows the same time twice."""
+    """The instant on the wall of the zone; in UTC where clocks show that time twice: readers take either pass."""
     shown = wall(at, zone)
-    if zone in UTC_ZONES or instant(shown, zone) != at:
+    if zone in UTC_ZONES or is_repeated(shown, zone):
         event.add(name, _utc(at))
     else:
         event.add(name, shown, {"TZID": zone})
