@@ -7,7 +7,7 @@ UPGRADE ?=
 PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check
 COMPILE := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate $(UPGRADE)
 
-.PHONY: demo test races walks chaos bench check format lock changelog
+.PHONY: demo test races walks chaos mailing bench check format lock changelog
 
 demo: .venv/run.installed  ## Start the demonstration on http://127.0.0.1:8000, until Ctrl-C
 	@.venv/bin/conference-orchestrator demo
@@ -23,6 +23,9 @@ walks: .venv/dev.installed  ## Five thousand random walks through what can happe
 
 chaos: .venv/dev.installed  ## Three hundred conferences at a provider that fails, and what came of it
 	@CO_TEST_CONFERENCES=$${CO_TEST_CONFERENCES:-300} .venv/bin/pytest -q -rP tests/chaos/test_storm.py
+
+mailing: .venv/dev.installed  ## Ten thousand invitations whose workers are killed again and again, and what came of it
+	@CO_TEST_MAILING=$${CO_TEST_MAILING:-10000} .venv/bin/pytest -q -rP tests/faults/test_mailing.py
 
 bench: .venv/dev.installed  ## Measure what docs/benchmarks.md claims, and print it as ratios
 	@.venv/bin/python -m benchmarks

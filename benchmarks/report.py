@@ -28,10 +28,11 @@ class WrongOutcome(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """What a row is to reach: a ratio to the limit of at least so much, or a figure of at most so much; or nothing."""
+    """What a row is to reach: a ratio to the limit, or a figure, of at least or at most so much; or nothing."""
 
     ratio_at_least: float | None = None
     ours_at_most: float | None = None
+    ours_at_least: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,16 +54,21 @@ class Measured:
     @property
     def is_reached(self) -> bool | None:
         """Whether the goal is reached; None for a row that has none."""
-        wanted, most = self.goal.ratio_at_least, self.goal.ours_at_most
-        if wanted is None and most is None:
-            return None
-        return (wanted is None or self.ratio >= wanted) and (most is None or median(self.ours) <= most)
+        goal, ours = self.goal, median(self.ours)
+        met = [
+            goal.ratio_at_least is None or self.ratio >= goal.ratio_at_least,
+            goal.ours_at_most is None or ours <= goal.ours_at_most,
+            goal.ours_at_least is None or ours >= goal.ours_at_least,
+        ]
+        return all(met) if goal != Goal() else None
 
     @property
     def goal_in_words(self) -> str:
         """The goal as the table shows it."""
         if self.goal.ratio_at_least is not None:
             return f"ratio >= {self.goal.ratio_at_least:.2f}"
+        if self.goal.ours_at_least is not None:
+            return f"ours >= {self.goal.ours_at_least:g} {self.unit}"
         return "none" if self.goal.ours_at_most is None else f"ours <= {self.goal.ours_at_most:g} {self.unit}"
 
 

@@ -12,18 +12,19 @@ from conference_orchestrator import web
 from conference_orchestrator.flows.credentials import SealedTokens
 from conference_orchestrator.flows.delivering import open_mail
 from conference_orchestrator.flows.hosting import provider_named
+from conference_orchestrator.flows.reading_post import open_mailbox
 from conference_orchestrator.jobs.embedded import EmbeddedEngine, EmbeddedQueue
 from conference_orchestrator.jobs.timetable import Timer
 from conference_orchestrator.jobs.work import WORK
 from conference_orchestrator.kernel import database, ports
 from conference_orchestrator.kernel.times import Clock, SystemClock
+from conference_orchestrator.notify import imap
 from conference_orchestrator.notify.senders import open_sender
 from conference_orchestrator.providers import registry
 from conference_orchestrator.providers.base import ConferenceProvider
 from conference_orchestrator.settings import Settings, SettingsError
 
 LATER = {
-    "imap_url": "answers by mail cannot be read yet; people answer through the link in the invitation",
     "oidc_issuer": "single sign-on is not available yet",
 }
 
@@ -40,6 +41,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, var: Path = Pa
     ports.clock.fill(app, clock or SystemClock())
     ports.queue.fill(app, EmbeddedQueue())
     open_mail.fill(app, lambda: open_sender(settings, maildir=var / "mail"))
+    open_mailbox.fill(app, lambda: imap.open_mailbox(settings.imap_url))
     provider_named.fill(app, _providers(settings))
     database.connect(app, settings.database_url)
     web.register(app)
@@ -73,6 +75,8 @@ def _providers(settings: Settings) -> Callable[[str], ConferenceProvider]:
 def _must_be_possible(settings: Settings) -> None:
     if settings.engine != "embedded":
         raise SettingsError("CO_ENGINE=procrastinate is not available yet; use embedded.")
+    if settings.imap_url:
+        imap.folder_from(settings.imap_url)  # what is wrong with it is said at the start; nobody is called
     for name, why in LATER.items():
         if getattr(settings, name):
             raise SettingsError(f"CO_{name.upper()}: {why}.")

@@ -107,7 +107,7 @@ def test_a_setting_that_nobody_knows_stops_every_start(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("CO_ENGINE", "procrastinate"), ("CO_IMAP_URL", "imaps://u:p@mail.example"), ("CO_PROVIDER", "nobody")],
+    [("CO_ENGINE", "procrastinate"), ("CO_IMAP_URL", "imaps://mail.example"), ("CO_PROVIDER", "nobody")],
 )
 def test_what_cannot_be_done_is_refused_by_name(
     run: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch, name: str, value: str

@@ -1,4 +1,4 @@
-"""Answers: what a person says to an invitation, through the link in the mail.
+"""Answers: what a person says to an invitation, through the link in the mail or by a reply of the calendar program.
 
 Where the places of a webinar are limited, accepting registers for one.
 """
@@ -7,19 +7,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
 
 from conference_orchestrator.flows import entering, registering
 from conference_orchestrator.flows.registering import Place
 from conference_orchestrator.kernel import links, ports
+from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import NotFound, RuleBroken
 from conference_orchestrator.kernel.principal import SYSTEM
-from conference_orchestrator.kernel.transaction import transaction
+from conference_orchestrator.kernel.transaction import Transaction, transaction
 from conference_orchestrator.ledger import invitations
 from conference_orchestrator.ledger.invitations import UNREGISTERED, Answer, CalendarObject, Invitation, Method
 from conference_orchestrator.network import clinicians
 from conference_orchestrator.network.clinicians import Clinician
-from conference_orchestrator.scheduling import conferences, webinar_requests
+from conference_orchestrator.scheduling import conferences, webinar_requests, wording
 from conference_orchestrator.scheduling.conferences import Conference
+from conference_orchestrator.scheduling.webinar_requests import WebinarRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,19 +54,83 @@ def invitation(token: str) -> InvitationView:
     return _view(found, invitations.state_of(found.uid))
 
 
+@dataclass(frozen=True)
+class Held:
+    """An invitation that is answered now, locked against others who would; `request` where one has to register."""
+
+    view: InvitationView
+    object: CalendarObject
+    request: WebinarRequest | None
+
+    @property
+    def name(self) -> str:
+        """What is answered, as the helpdesk reads it."""
+        return f"{self.view.title}, {wording.moment(self.object.starts_at, 'UTC')} UTC"
+
+    @property
+    def conference_id(self) -> UUID:
+        """Which conference it is about."""
+        return self.view.invitation.conference_id
+
+    @property
+    def sequence(self) -> int:
+        """The highest SEQUENCE that was sent."""
+        return self.object.sequence
+
+    @property
+    def time_sequence(self) -> int:
+        """An answer with a lower SEQUENCE was to another time."""
+        return self.object.time_sequence
+
+    @property
+    def kept(self) -> Invitation:
+        """The row that keeps the answer."""
+        return self.view.invitation
+
+    def obstacle(self, *, now: datetime) -> str | None:
+        """Why nothing can be answered any more; None while it can."""
+        return _ended(self.kept, self.object, self.view.conference, now=now)
+
+    def take(
+        self, tx: Transaction, said: Answer, *, sequence: int | None = None, stamp: datetime | None = None
+    ) -> None:
+        """The answer counts from now on; SEQUENCE and DTSTAMP are those of one that came by mail."""
+        row = self.kept
+        row.answer, row.answered_at, row.answered_sequence, row.answered_stamp = said, tx.now, sequence, stamp
+        if self.request is not None and self.view.place is not None:
+            registering.heed(tx, self.request, row.clinician_id, said)
+
+
+def hold(invitation_id: UUID) -> Held:
+    """Lock the invitation and what it is about, in the order in which everybody does: request, object, invitation.
+
+    The object's lock, which all who answer share, lets nobody answer to a time that is being changed at this moment.
+    """
+    request = registering.hold(conferences.get(invitations.get(invitation_id).conference_id, visible_to=SYSTEM))
+    state = _steady_object(invitations.get(invitation_id).uid)
+    return Held(_view(invitations.get(invitation_id, lock=True), state), state, request)
+
+
 def answer(token: str, said: Answer) -> InvitationView:
     """Accept, decline or answer tentatively; the latest answer counts. RuleBroken when it is cancelled or over."""
     invitation_id = links.subject_of("answer", token)
     with transaction() as tx:
-        request = registering.hold(conferences.get(invitations.get(invitation_id).conference_id, visible_to=SYSTEM))
-        found = invitations.get(invitation_id, lock=True)
-        view = _view(found, invitations.state_of(found.uid))
-        if view.state != "open":
-            raise RuleBroken(f"This invitation is {view.state}: there is nothing to answer any more.")
-        found.answer, found.answered_at = said, tx.now
-        if request is not None and view.place is not None:
-            registering.heed(tx, request, found.clinician_id, said)
-    return view
+        held = hold(invitation_id)
+        if ended := held.obstacle(now=tx.now):
+            raise RuleBroken(f"This invitation is {ended}: there is nothing to answer any more.")
+        held.take(tx, said)
+    return held.view
+
+
+def _steady_object(uid: str) -> CalendarObject:
+    statement = select(CalendarObject).where(CalendarObject.uid == uid).with_for_update(read=True)
+    return db.session.scalars(statement.execution_options(populate_existing=True)).one()
+
+
+def _ended(found: Invitation, state: CalendarObject, conference: Conference, *, now: datetime) -> str | None:
+    if found.method == Method.CANCEL or not conference.is_wanted:
+        return "cancelled"
+    return "over" if state.ends_at <= now else None
 
 
 def _view(found: Invitation, state: CalendarObject) -> InvitationView:
@@ -69,10 +138,7 @@ def _view(found: Invitation, state: CalendarObject) -> InvitationView:
     if person is None:
         raise NotFound("This link is not valid any more.")
     conference = conferences.get(found.conference_id, visible_to=SYSTEM)
-    if found.method == Method.CANCEL or not conference.is_wanted:
-        standing = "cancelled"
-    else:
-        standing = "over" if state.ends_at <= ports.clock().now() else "open"
+    standing = _ended(found, state, conference, now=ports.clock().now()) or "open"
     request_id = conference.webinar_request_id
     request = webinar_requests.get(request_id, visible_to=SYSTEM) if request_id else None
     place = registering.place_of(request, person.id) if request else None

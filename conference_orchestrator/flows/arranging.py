@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from conference_orchestrator.flows import series_inviting
 from conference_orchestrator.flows.hosting import tell_of_series
 from conference_orchestrator.flows.reconciling import present, reconcile
 from conference_orchestrator.flows.rounds import Touched, cancel_session, group_of
@@ -103,6 +104,7 @@ def change_series(
         changing.must_match(expected)
         from_on = _from_on(changing, changes.get("from_on"), now=tx.now)
         _fill_until(changing, from_on - timedelta(days=1), now=tx.now)
+        series_inviting.write_down(changing, group, now=tx.now)
         before, was_monthly = present(changing, from_on=from_on, now=tx.now), _is_monthly(changing)
         _change(changing, changes, from_on=from_on)
         changing.check(now=tx.now)

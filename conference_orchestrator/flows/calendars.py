@@ -6,9 +6,11 @@ from uuid import UUID
 
 from conference_orchestrator.flows import delivering, inviting, series_inviting
 from conference_orchestrator.flows.directory import refresh
+from conference_orchestrator.kernel import links
 from conference_orchestrator.kernel.errors import NotFound
 from conference_orchestrator.kernel.principal import Principal, Role
-from conference_orchestrator.kernel.transaction import transaction
+from conference_orchestrator.kernel.transaction import Transaction, transaction
+from conference_orchestrator.ledger import invitations, series_calendars
 from conference_orchestrator.network import clinicians, expert_groups
 from conference_orchestrator.network.expert_groups import CalendarStyle, Membership
 
@@ -32,15 +34,25 @@ def choose(group_id: UUID, clinician_id: UUID, style: CalendarStyle, *, by: Prin
 def repair(clinician_id: UUID, *, by: Principal) -> int:
     """Send the person once more all that the person holds, as it is now: same UID, same SEQUENCE; how many mails.
 
-    NotFound outside the asker's scope: it is the own calendar, or anybody's for the helpdesk.
+    What was sent in the last five minutes is not sent again. NotFound outside the asker's scope: it is the own
+    calendar, or anybody's for the helpdesk.
     """
     with transaction() as tx:
         person = clinicians.get(clinician_id, visible_to=by)
         if by.role == Role.CLINICIAN and by.clinician_id != person.id:
             raise NotFound("There is no such clinician.")
-        drafts = [
-            *inviting.repaired(person.id, now=tx.now),
-            *series_inviting.repaired(person.id, now=tx.now),
-        ]
-        delivering.tell(tx, *drafts)
+        return _repair(tx, person.id)
+
+
+def repair_by_link(token: str) -> int:
+    """The same for the person whose invitation the link is to."""
+    invitation_id = links.subject_of("answer", token)
+    with transaction() as tx:
+        held = series_calendars.by_id(invitation_id) or invitations.get(invitation_id)
+        return _repair(tx, held.clinician_id) if clinicians.by_ids([held.clinician_id]) else 0
+
+
+def _repair(tx: Transaction, clinician_id: UUID) -> int:
+    drafts = [*inviting.repaired(clinician_id, now=tx.now), *series_inviting.repaired(clinician_id, now=tx.now)]
+    delivering.tell(tx, *drafts)
     return len(drafts)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parseaddr
+from functools import lru_cache
+from itertools import groupby
 from typing import Any
 from uuid import UUID, uuid4
+from weakref import WeakKeyDictionary
 
 import structlog
 from sqlalchemy import Connection, Row, select
@@ -19,13 +25,17 @@ from conference_orchestrator.kernel.outbox import Rank, Task
 from conference_orchestrator.kernel.principal import Principal
 from conference_orchestrator.kernel.times import rfc3339
 from conference_orchestrator.kernel.transaction import Transaction, steps, transaction
-from conference_orchestrator.ledger import messages
-from conference_orchestrator.ledger.messages import Draft, Message, Recipient, State
+from conference_orchestrator.ledger import messages, suppressions
+from conference_orchestrator.ledger.messages import Claim, Draft, Message, Outcome, Recipient, State
+from conference_orchestrator.ledger.suppressions import Reason, Scope
 from conference_orchestrator.network import clinicians
 from conference_orchestrator.network.clinicians import Clinician
 from conference_orchestrator.notify import composing, kinds, mime
+from conference_orchestrator.notify.composing import Composed
+from conference_orchestrator.notify.mailing import Mailing, Mailings, Uncertain
+from conference_orchestrator.notify.pace import Pace, domain_of
 from conference_orchestrator.notify.reader import Reader
-from conference_orchestrator.notify.sending import Deferred, Lost, MailSender, Refused
+from conference_orchestrator.notify.sending import Deferred, Lost, MailSender, Refused, TooFast
 
 log = structlog.get_logger()
 
@@ -50,6 +60,19 @@ LINKS = {
 }
 # The way into a meeting that lets in by personal links: see `entering`.
 ENTRY_PURPOSE, ENTRY = "join", "/j/"
+# Where a person says that reminders are not wanted: see `suppressing`.
+UNSUBSCRIBE_PURPOSE, UNSUBSCRIBE = "unsubscribe", "/u/"
+
+# Why an address gets no mail at all, in words for the helpdesk.
+NO_MAIL = {
+    Reason.BOUNCED: "mail to this address bounced",
+    Reason.UNSUBSCRIBED: "no mail is wanted at this address",
+    Reason.HELPDESK: "the helpdesk ended mail to this address",
+}
+# What was composed lately for several people, in this process.
+MAILINGS = Mailings()
+# How fast the domains take mail, for each way out, in this process.
+PACES: WeakKeyDictionary[Callable[[], MailSender], Pace] = WeakKeyDictionary()
 
 
 def to_clinician(person: Clinician) -> Recipient:
@@ -75,11 +98,15 @@ def draft(facts: kinds.Facts, *, to: Recipient, cause: str, **more: Any) -> Draf
 
 
 def tell(tx: Transaction, *drafts: Draft) -> None:
-    """Write the messages with the change, and have them sent after its commit, in batches."""
+    """Write the messages with the change, and have them sent after its commit, in batches, the most urgent first.
+
+    More than one batch is a mailing: what concerns few people goes before it, however urgent each of its messages is.
+    """
+    if len(drafts) > BATCH:
+        drafts = tuple(replace(one, rank=Rank.BULK) for one in drafts)
+    ranks = {one.id: one.rank for one in drafts}
     new = messages.write(drafts, now=tx.now)
-    rank = min((d.rank for d in drafts), default=Rank.NORMAL)
-    for start in range(0, len(new), BATCH):
-        tx.after(_task(new[start : start + BATCH], rank=rank))
+    tx.after(*_tasks([(message_id, ranks[message_id]) for message_id in new]))
 
 
 def tell_helpdesk(tx: Transaction, title: str, detail: str, *, path: str, cause: str) -> None:
@@ -91,39 +118,31 @@ def tell_helpdesk(tx: Transaction, title: str, detail: str, *, path: str, cause:
 def deliver(message_ids: Sequence[UUID]) -> None:
     """Send those of the messages that are due, each at most once at a time; come back for the rest."""
     worker = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-    until = ports.clock().now() + SHIFT
     with steps() as connection, open_mail()() as sender:
-        erased = _to_the_erased(connection, message_ids)
-        for message_id in message_ids:
-            now = ports.clock().now()
-            if now > until:
-                break
-            row = messages.claim(connection, message_id, worker=worker, now=now)
-            if row is not None:
-                _send(connection, sender, row, worker=worker, is_erased=row.id in erased)
-    if rest := messages.unfinished(message_ids):
+        batch = messages.to_send(connection, message_ids)
+        is_done = _send_all(connection, sender, batch, worker=worker)
+    if not is_done and (rest := messages.unfinished(message_ids)):
         with transaction() as tx:
             soonest = max(min(at for _, at in rest), tx.now + timedelta(seconds=1))
-            tx.after(_task([message_id for message_id, _ in rest], due_at=soonest))
+            rank = Rank(min((row.rank for row in batch), default=Rank.NORMAL))
+            tx.after(_task([message_id for message_id, _ in rest], rank=rank, due_at=soonest))
 
 
 def deliver_overdue() -> None:
     """The timer's safety net: messages that nobody came back for get a new task."""
     with transaction() as tx:
-        lost = messages.overdue(before=tx.now - LOST_AFTER)
-        for start in range(0, len(lost), BATCH):
-            tx.after(_task(lost[start : start + BATCH]))
+        tx.after(*_tasks(messages.overdue(before=tx.now - LOST_AFTER)))
 
 
 def retry(message_id: UUID, *, by: Principal) -> Message:
-    """The helpdesk sends a message again that failed or may not have arrived. It keeps its Message-ID.
+    """The helpdesk sends a message again that failed, may not have arrived, or did arrive but is not found any more.
 
-    RuleBroken for one that is on its way, was accepted by the mail server, or was replaced by a later one.
+    It keeps its Message-ID. RuleBroken for one that is on its way, was held back, or was replaced by a later one.
     """
     with transaction() as tx:
         message = messages.get(message_id, lock=True)
-        if message.state not in {State.FAILED, State.AMBIGUOUS, State.DEFERRED}:
-            raise RuleBroken(f"This message is {message.state}; only a failed or doubtful one is sent again.")
+        if message.state not in {State.FAILED, State.AMBIGUOUS, State.DEFERRED, State.SENT}:
+            raise RuleBroken(f"This message is {message.state}; only one that failed or was sent is sent again.")
         if message.state != State.DEFERRED and messages.is_replaced(message):
             raise RuleBroken("This message tells what is not so any more; send the latest one of this invitation.")
         message.state, message.due_at, message.lost_answers = State.DEFERRED, tx.now, 0
@@ -132,73 +151,189 @@ def retry(message_id: UUID, *, by: Principal) -> Message:
     return message
 
 
+def _tasks(message_ids: Iterable[tuple[UUID, int]]) -> list[Task]:
+    """The batches in which the messages go, each given with its rank, the most urgent first."""
+    made = []
+    ordered = sorted(message_ids, key=lambda one: one[1])
+    for rank, alike in groupby(ordered, key=lambda one: one[1]):
+        part = [message_id for message_id, _ in alike]
+        made += [_task(part[start : start + BATCH], rank=Rank(rank)) for start in range(0, len(part), BATCH)]
+    return made
+
+
 def _task(message_ids: Sequence[UUID], *, rank: Rank = Rank.NORMAL, due_at: datetime | None = None) -> Task:
     return Task(kind="deliver", payload={"messages": [str(i) for i in message_ids]}, rank=rank, due_at=due_at)
 
 
-def _to_the_erased(connection: Connection, message_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of the messages whose clinician asked to be forgotten since they were written."""
-    to = select(Message.id).join(Clinician, Clinician.id == Message.clinician_id)
-    gone = to.where(Message.id.in_(message_ids), Clinician.state == clinicians.State.ERASED)
-    return set(connection.execute(gone).scalars())
+def _send_all(connection: Connection, sender: MailSender, batch: Sequence[Row[Any]], *, worker: str) -> bool:
+    """One after the other until the shift ends; whether each of them came to its end here.
+
+    The mark of each is written with the claim of the next: half the commits.
+    """
+    withheld = _withheld(connection, batch)
+    clock, pace = ports.clock(), _pace()
+    now = clock.now()
+    until, done, finished = now + SHIFT, None, 0
+    for row in batch:
+        now = clock.now()
+        if now > until:
+            break
+        domain = domain_of(row.address)
+        if (may_go_at := pace.may_go(domain, now)) > now:
+            messages.postpone(connection, row.id, until=may_go_at, answer=f"waits: mails to {domain} go too fast")
+            continue
+        is_marked, claim = messages.mark_and_claim(connection, done, row.id, worker=worker, now=now)
+        if claim is None and done is not None and row.chain is not None:
+            # It may have waited for the one that was marked in the same statement.
+            claim = messages.claim(connection, row.id, worker=worker, now=now)
+        finished += is_marked and done is not None and done.state in messages.ENDED
+        done = _send(sender, row, claim, withheld=withheld.get(row.id)) if claim is not None else None
+    if done is not None:
+        finished += messages.mark(connection, done, worker=worker, now=now) and done.state in messages.ENDED
+    return finished == len(batch)
 
 
-def _send(connection: Connection, sender: MailSender, row: Row[Any], *, worker: str, is_erased: bool) -> None:
-    """One message: compose, send, mark. Whatever goes wrong with it, the others go on."""
-    _, from_address = parseaddr(ports.settings().mail_from)
-    more: dict[str, Any] = {}
+def _withheld(connection: Connection, batch: Sequence[Row[Any]]) -> dict[UUID, str]:
+    """Why some of the messages are not sent, by their ids: what has changed since they were written."""
+    erased = select(Clinician.id).where(
+        Clinician.id.in_({row.clinician_id for row in batch}), Clinician.state == clinicians.State.ERASED
+    )
+    gone = set(connection.execute(erased).scalars())
+    unwanted = suppressions.of_addresses(connection, {row.address for row in batch})
+    found: dict[UUID, str] = {}
+    for row in batch:
+        address = row.address.lower()
+        if row.clinician_id in gone:
+            found[row.id] = "not sent: the clinician was erased"
+        elif reason := unwanted.get((address, Scope.ALL)):
+            found[row.id] = f"not sent: {NO_MAIL[Reason(reason)]}; mend the address or lift the suppression"
+        elif row.kind == kinds.Reminder.kind and (address, Scope.REMINDERS) in unwanted:
+            found[row.id] = "not sent: no reminders are wanted at this address"
+    return found
+
+
+def _send(sender: MailSender, row: Row[Any], claim: Claim, *, withheld: str | None) -> Outcome:
+    """One message: compose and send. Whatever goes wrong with it, the others go on."""
     try:
-        if is_erased:
-            state, answer = State.SUPPRESSED, "not sent: the clinician was erased"
-        elif (outdated_at := facts_of(row).outdated_at) is not None and outdated_at <= ports.clock().now():
-            state, answer = State.SUPPRESSED, f"not sent: outdated since {rfc3339(outdated_at)}"
-        else:
-            answer = sender.send(from_address, row.address, mail(row))
-            state, more = State.SENT, {"sent_at": ports.clock().now()}
+        shared = _shared(row)
+        if reason := withheld or _outdated(row, shared):
+            return Outcome(message_id=row.id, state=State.SUPPRESSED, answer=reason)
+        answer = sender.send(_own_address(), row.address, _mail(row, shared))
     except Refused as error:
-        state, answer = State.FAILED, str(error)
-    except Deferred as error:
-        state, answer = State.DEFERRED, str(error)
-        if ports.clock().now() - row.created_at > PATIENCE:
-            state = State.FAILED
-    except Lost as error:
-        state, answer, more = State.AMBIGUOUS, str(error), {"lost_answers": row.lost_answers + 1}
+        return Outcome(message_id=row.id, state=State.FAILED, answer=str(error))
+    except (Deferred, Lost) as error:
+        if isinstance(error, TooFast):
+            _pace().too_fast(domain_of(row.address), ports.clock().now())
+        return _again(row, claim, error)
     except Exception as error:
         # The message itself is at fault: the helpdesk sees it, and the other messages of the batch go out.
         log.exception("message cannot be composed", message=str(row.id), kind=row.kind)
-        state, answer = State.FAILED, f"It could not be composed: {type(error).__name__}"
-    if state in {State.DEFERRED, State.AMBIGUOUS}:
-        more["due_at"] = ports.clock().now() + WAITS[min(row.attempts, len(WAITS)) - 1]
-    messages.mark(connection, row.id, worker=worker, state=state, answer=answer, **more)
+        answer = f"It could not be composed: {type(error).__name__}"
+        return Outcome(message_id=row.id, state=State.FAILED, answer=answer)
+    now = ports.clock().now()
+    _pace().went(domain_of(row.address), now)
+    return Outcome(message_id=row.id, state=State.SENT, answer=answer, sent_at=now)
+
+
+def _pace() -> Pace:
+    """The pace of this process on the way that the application's mail leaves."""
+    return PACES.setdefault(open_mail(), Pace())
+
+
+def _outdated(row: Row[Any], shared: str) -> str | None:
+    outdated_at = _outdated_at(row.kind, shared)
+    if outdated_at is None or outdated_at > ports.clock().now():
+        return None
+    return f"not sent: outdated since {rfc3339(outdated_at)}"
+
+
+def _again(row: Row[Any], claim: Claim, error: Deferred | Lost) -> Outcome:
+    """The message waits for its next attempt, unless its time is over."""
+    now = ports.clock().now()
+    if isinstance(error, Lost):
+        state = State.AMBIGUOUS
+    else:
+        state = State.FAILED if now - row.created_at > PATIENCE else State.DEFERRED
+    due_at = now + WAITS[min(claim.attempts, len(WAITS)) - 1]
+    return Outcome(message_id=row.id, state=state, answer=str(error), due_at=due_at, is_lost=isinstance(error, Lost))
 
 
 def mail(row: Row[Any] | Message) -> bytes:
-    """The whole mail of a message. Composed anew it is the same mail: same Message-ID, same calendar object."""
+    """The whole mail of a message. Composed anew it is the same mail, byte by byte."""
+    return _mail(row, _shared(row))
+
+
+def _mail(row: Row[Any] | Message, shared: str) -> bytes:
     settings = ports.settings()
     reader = Reader(name=row.name, address=row.address, language=row.language, time_zone=row.time_zone)
     return mime.build(
-        composing.compose(facts_of(row), reader),
+        _composed(row, reader, shared),
         sender=settings.mail_from,
         reply_to=settings.reply_to,
         reader=reader,
         message_id=message_id(row.id),
         references=row.references,
         date=row.created_at,
+        unsubscribe_url=_unsubscribe_url(row),
     )
 
 
 def facts_of(row: Row[Any] | Message) -> kinds.Facts:
-    """What the message tells, with the personal link made now."""
-    data = dict(row.facts)
+    """What the message tells, with the personal links made now."""
+    return kinds.facts_from_json(row.kind, {**row.facts, **_links(row)})
+
+
+def _composed(row: Row[Any] | Message, reader: Reader, shared: str) -> Composed:
+    """The mail before it is put into MIME: of a mailing that was prepared, or composed for this reader alone."""
+    own = _links(row)
+    key = (row.kind, shared, tuple(own), reader.language, reader.time_zone)
+    prepared = MAILINGS.get(
+        key,
+        lambda: Mailing(facts_of(row), links=tuple(own), language=reader.language, time_zone=reader.time_zone),
+    )
+    if prepared is not None:
+        with suppress(Uncertain):
+            return prepared.composed_for(reader, own)
+    return composing.compose(facts_of(row), reader)
+
+
+def _links(row: Row[Any] | Message) -> dict[str, str]:
+    """The personal links of the message, by the facts that carry them."""
+    made: dict[str, str] = {}
     if row.kind in LINKS and row.link_subject is not None:
         purpose, path, fact = LINKS[row.kind]
-        data[fact] = links.url(path + links.token(purpose, row.link_subject))
-        if data.get("has_personal_link"):
-            data["join_url"] = links.url(ENTRY + links.token(ENTRY_PURPOSE, row.link_subject))
-    return kinds.facts_from_json(row.kind, data)
+        made[fact] = links.url(path + links.token(purpose, row.link_subject))
+        if row.facts.get("has_personal_link"):
+            made["join_url"] = links.url(ENTRY + links.token(ENTRY_PURPOSE, row.link_subject))
+    return made
+
+
+def _shared(row: Row[Any] | Message) -> str:
+    """The facts that the messages of one mailing have in common; personal links are made anew each time."""
+    return json.dumps(row.facts)
+
+
+@lru_cache(maxsize=256)
+def _outdated_at(kind: str, shared: str) -> datetime | None:
+    return kinds.facts_from_json(kind, json.loads(shared)).outdated_at
+
+
+def _unsubscribe_url(row: Row[Any] | Message) -> str | None:
+    """Where one click ends reminders. What else we send is an answer, or somebody waits for it."""
+    if row.kind != kinds.Reminder.kind or row.clinician_id is None:
+        return None
+    return links.url(UNSUBSCRIBE + links.token(UNSUBSCRIBE_PURPOSE, row.clinician_id))
 
 
 def message_id(row_id: UUID) -> str:
     """The Message-ID of the message with that id; the same at every try."""
-    _, address = parseaddr(ports.settings().mail_from)
-    return mime.message_id(row_id, address.rpartition("@")[2])
+    return mime.message_id(row_id, _own_address().rpartition("@")[2])
+
+
+def _own_address() -> str:
+    return _address_of(ports.settings().mail_from)
+
+
+@lru_cache(maxsize=8)
+def _address_of(mailbox: str) -> str:
+    return parseaddr(mailbox)[1]

@@ -1,9 +1,9 @@
 """Reminders before the start: once for each person and start, and nothing about what is over.
 
 A group says how many hours before its sessions people are reminded; webinars and web conferences have fixed hours.
-Whoever holds the calendar object is reminded of the start that it shows, unless the person declined. The row that says
-so and the message are written together. Of several reminders that are due at once, as after a downtime, only the
-latest is sent; the others are written down as dropped.
+Whoever holds the calendar object is reminded of the start that it shows, unless the person declined or wants no
+reminders at all (see `suppressing`). The row that says so and the message are written together. Of several reminders
+that are due at once, as after a downtime, only the latest is sent; the others are written down as dropped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import and_, or_, select
 
-from conference_orchestrator.flows import delivering, entering
+from conference_orchestrator.flows import delivering, entering, suppressing
 from conference_orchestrator.flows.delivering import draft, to_clinician
 from conference_orchestrator.flows.entries import MOST_REMINDER_HOURS
 from conference_orchestrator.kernel import ports
@@ -126,11 +126,12 @@ def _coming(now: datetime, *, uid: str | None = None) -> list[Coming]:
 
 def _drafts(rows: Sequence[Invitation], coming: Coming, *, hours: int) -> list[Draft]:
     known = clinicians.by_ids(row.clinician_id for row in rows)
+    silent = suppressing.not_reminded([person.email for person in known.values()])
     facts = _facts(coming)
     return [
         _draft(row, known[row.clinician_id], coming, facts=facts, hours=hours)
         for row in rows
-        if row.clinician_id in known
+        if row.clinician_id in known and known[row.clinician_id].email not in silent
     ]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from email.utils import parseaddr
+from itertools import pairwise
 from typing import cast
 from uuid import UUID
 
@@ -31,7 +32,7 @@ from conference_orchestrator.network import clinicians, expert_groups
 from conference_orchestrator.network.clinicians import Clinician
 from conference_orchestrator.network.expert_groups import ExpertGroup
 from conference_orchestrator.notify import kinds
-from conference_orchestrator.scheduling import exceptions, recurrence, series, sessions
+from conference_orchestrator.scheduling import exceptions, series, sessions
 from conference_orchestrator.scheduling.planning import Plan
 from conference_orchestrator.scheduling.series import Series
 from conference_orchestrator.scheduling.sessions import Session, State
@@ -51,12 +52,26 @@ def issue(series_id: UUID) -> None:
         known = clinicians.by_ids(chosen)
         wanted = {person: is_whole for person, is_whole in chosen.items() if person in known}
         drafts: list[Draft] = []
-        for uid, content in _objects(issuing, group, wanted, now=tx.now):
+        for uid, content in _objects(issuing, group, is_wanted=bool(wanted), now=tx.now):
             steps, before = series_calendars.issue(uid, content, wanted, series_id=issuing.id, at=tx.now)
             shown = content or before
             if shown is not None:
                 drafts += _drafts(uid, steps, shown, now=tx.now)
         delivering.tell(tx, *drafts)
+
+
+def write_down(of: Series, group: ExpertGroup, *, now: datetime) -> None:
+    """Keep what the series says before its rule changes: its dates until then may be told only after that.
+
+    The caller holds the locks of group and series.
+    """
+    if not expert_groups.has_series_holders(group.id):
+        return
+    uid = series_uid(of)
+    state = series_calendars.state_of(uid)
+    content = _ruled(of, group, SeriesContent.from_json(state.content) if state else None, now=now)
+    if content is not None:
+        series_calendars.keep(uid, content, series_id=of.id, at=now)
 
 
 def repaired(clinician_id: UUID, *, now: datetime) -> list[Draft]:
@@ -70,21 +85,27 @@ def repaired(clinician_id: UUID, *, now: datetime) -> list[Draft]:
 
 
 def _objects(
-    of: Series, group: ExpertGroup, wanted: Mapping[UUID, bool], *, now: datetime
+    of: Series, group: ExpertGroup, *, is_wanted: bool, now: datetime
 ) -> Iterator[tuple[str, SeriesContent | None]]:
-    """Each object of the series and what it says now: those of earlier rules, then the present one."""
-    current, kept = series_uid(of), series_calendars.open_of_series(of.id)
-    for state in kept:
-        if state.uid == current:
-            continue
-        ruled = SeriesContent.from_json(state.content)
-        last = _last_start(ruled, of.first_on - timedelta(days=1))
-        yield state.uid, _as_held(replace(ruled, until=last), of, None, now=now) if last else None
+    """Each object of the series and what it says now: those of earlier rules, then the present one.
+
+    The UIDs end with the date from which their rule holds, so each ends the day before the next one begins.
+    """
+    current = series_uid(of)
+    kept = {state.uid: state for state in series_calendars.open_of_series(of.id)}
+    for uid, following in pairwise([*sorted(kept.keys() - {current}), current]):
+        ruled = SeriesContent.from_json(kept[uid].content)
+        last = _last_start(ruled, _first_on(following) - timedelta(days=1))
+        yield uid, _as_held(replace(ruled, until=last), of, None, now=now) if last else None
         if last is None or last <= now:
-            state.ended_at = now
-    if kept or wanted:
-        mine = next((SeriesContent.from_json(state.content) for state in kept if state.uid == current), None)
+            kept[uid].ended_at = now
+    if kept or is_wanted:
+        mine = SeriesContent.from_json(kept[current].content) if current in kept else None
         yield current, _ruled(of, group, mine, now=now)
+
+
+def _first_on(uid: str) -> date:
+    return datetime.strptime(uid.rpartition("-")[2], "%Y%m%d").date()  # noqa: DTZ007  - a date
 
 
 def _ruled(of: Series, group: ExpertGroup, kept: SeriesContent | None, *, now: datetime) -> SeriesContent | None:
@@ -132,9 +153,7 @@ def _first_start(of: Series, kept: SeriesContent | None, plan: Plan) -> datetime
 
 def _last_start(ruled: SeriesContent, until_on: date) -> datetime | None:
     """The last start that the rule gives until that date, included; None when it gives none."""
-    start = times.wall(ruled.starts_at, ruled.time_zone)
-    rule = recurrence.parse(ruled.rule)
-    dates = list(recurrence.dates(rule, starts_on=start.date(), from_on=start.date(), until_on=until_on))
+    dates = list(ruled.dates(from_on=date.min, until_on=until_on))
     return ruled.start_on(dates[-1]) if dates else None
 
 
@@ -146,6 +165,8 @@ def _as_held(ruled: SeriesContent, of: Series, plan: Plan | None, *, now: dateti
     today, length = times.wall(now, ruled.time_zone).date(), ruled.ends_at - ruled.starts_at
     rows = {row.occurrence_on: row for row in sessions.from_date(of.id, today)}
     known = {*rows, *(plan.sessions if plan else ()), *(plan.left_out if plan else ())}
+    if plan is None:
+        known |= set(ruled.dates(from_on=today))  # it has an end, and all its sessions are made
     left_out = {at for at in ruled.left_out if times.wall(at, ruled.time_zone).date() < today}
     changed = {at: one for at, one in ruled.changed.items() if times.wall(at, ruled.time_zone).date() < today}
     for on in sorted(day for day in known if day >= today and ruled.covers(day)):
@@ -206,12 +227,9 @@ def _own_invitations(person_id: UUID, content: SeriesContent, step: Step) -> dic
 
 def _next(content: SeriesContent, *, now: datetime) -> Single:
     """The session that a mail about the whole series names: the first one that is not over, else the first of all."""
-    start = times.wall(content.starts_at, content.time_zone).date()
     today = times.wall(now, content.time_zone).date()
-    rule = recurrence.parse(content.rule)
-    until = times.wall(content.until, content.time_zone).date() if content.until else today + series.HORIZON
-    dates = recurrence.dates(rule, starts_on=start, from_on=today, until_on=until)
-    coming = (content.on(at) for at in map(content.start_on, dates) if at not in content.left_out)
+    starts = map(content.start_on, content.dates(from_on=today, until_on=today + series.HORIZON))
+    coming = (content.on(at) for at in starts if at not in content.left_out)
     return next((one for one in coming if one.ends_at > now), content.on(content.starts_at))
 
 

@@ -2,7 +2,8 @@
 
 Correct on SQLite and PostgreSQL, beside any number of web processes and further engines. A task runs at least once: a
 process that dies leaves its lease to run out. One that fails is tried again later, and after `ATTEMPTS` it is put
-aside with its cause, so that the others go on.
+aside with its cause, and the helpdesk is told. An attempt counts from its beginning: so does one that ends its process.
+One that does not end keeps its thread and gets no other: the engine counts it as failed and goes on with a new thread.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,6 +27,7 @@ from sqlalchemy.orm import Mapped, aliased, mapped_column
 from conference_orchestrator.kernel import ports
 from conference_orchestrator.kernel.database import WRITES, Identified, Model, db, one_of
 from conference_orchestrator.kernel.outbox import Task
+from conference_orchestrator.kernel.times import rfc3339
 
 log = structlog.get_logger()
 
@@ -33,6 +36,8 @@ ATTEMPTS = 5
 WAITS = [timedelta(seconds=s) for s in (2, 10, 60, 300)]
 LOOK_EVERY_SECONDS = 0.5
 THREADS = 4
+# So many threads may be lost to tasks that do not end; a process that lost more has to be started anew.
+MOST_LOST = 16
 
 
 class State(StrEnum):
@@ -111,16 +116,18 @@ class EmbeddedEngine:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._lost: list[threading.Thread] = []
+        self._numbers = count()
+        self._in_hand: dict[threading.Thread, tuple[str, Row[Any]]] = {}
 
     def start(self) -> None:
         """Begin to work in the background."""
-        for number in range(THREADS):
-            thread = threading.Thread(target=self._loop, args=[number], name=f"engine-{number}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        for _ in range(THREADS):
+            self._add_thread()
+        threading.Thread(target=self._watch, name="engine-watch", daemon=True).start()
 
     def stop(self) -> None:
-        """Finish what is being done and take nothing new."""
+        """Finish what is being done and take nothing new. What does not end is left to the end of the process."""
         self._stopping.set()
         self.queue.wake()
         for thread in self._threads:
@@ -133,8 +140,37 @@ class EmbeddedEngine:
             done += 1
         return done
 
+    def _add_thread(self) -> None:
+        number = next(self._numbers)
+        thread = threading.Thread(target=self._loop, args=[number], name=f"engine-{number}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(LOOK_EVERY_SECONDS):
+            try:
+                with self.context():
+                    self._replace_the_lost()
+            except SQLAlchemyError:
+                log.exception("the outbox cannot be written")
+
+    def _replace_the_lost(self) -> None:
+        """Count what does not end as failed, shortly before its lease ends, and have another thread go on."""
+        now = ports.clock().now()
+        for thread, (worker, row) in list(self._in_hand.items()):
+            if thread not in self._threads or now < row.lease_until - LEASE / 10:
+                continue
+            self._threads.remove(thread)
+            self._lost = [one for one in self._lost if one.is_alive()] + [thread]
+            log.error("task does not end", task=row.kind, id=str(row.id), attempt=row.attempts)
+            if len(self._lost) > MOST_LOST:
+                log.error("too many tasks do not end: start this process anew", threads=len(self._threads))
+            else:
+                self._add_thread()
+            _failed(row, worker, TimeoutError(f"it did not end within {LEASE.total_seconds():.0f} s"))
+
     def _loop(self, number: int) -> None:
-        while not self._stopping.is_set():
+        while not self._stopping.is_set() and threading.current_thread() in self._threads:
             try:
                 ran = self._run_one(f"{self.name}:{number}")
             except SQLAlchemyError:
@@ -149,6 +185,7 @@ class EmbeddedEngine:
             row = _claim(worker)
         if row is None:
             return False
+        self._in_hand[threading.current_thread()] = (worker, row)
         try:
             with self.context():
                 self.work[row.kind](row.payload)
@@ -159,6 +196,8 @@ class EmbeddedEngine:
         else:
             with self.context():
                 _done(row.id, worker)
+        finally:
+            del self._in_hand[threading.current_thread()]
         return True
 
 
@@ -185,8 +224,9 @@ def _claim(worker: str) -> Row[Any] | None:
     with _writing() as connection:
         row = connection.execute(taking).one_or_none()
         while row is not None and row.attempts > ATTEMPTS:
-            # Its process died each time, so nobody could write down a failure.
-            _put_aside(connection, row.id, "it ended its process each time")
+            # Its process died, so nobody could write down a failure.
+            before = f"; before that: {row.last_error}" if row.last_error else " each time"
+            _put_aside(connection, row, worker, f"it ended its process{before}")
             row = connection.execute(taking).one_or_none()
         return row
 
@@ -200,7 +240,7 @@ def _failed(row: Row[Any], worker: str, error: Exception) -> None:
     said = f"{type(error).__name__}: {error}"[:1000]
     with _writing() as connection:
         if row.attempts >= ATTEMPTS:
-            _put_aside(connection, row.id, said)
+            _put_aside(connection, row, worker, said)
             return
         due_at = ports.clock().now() + WAITS[min(row.attempts, len(WAITS)) - 1]
         connection.execute(
@@ -210,11 +250,20 @@ def _failed(row: Row[Any], worker: str, error: Exception) -> None:
         )
 
 
-def _put_aside(connection: Connection, task_id: UUID, cause: str) -> None:
-    log.error("task put aside", id=str(task_id), cause=cause)
-    connection.execute(
-        update(TaskRow).where(TaskRow.id == task_id).values(state=State.DEAD, lease_until=None, last_error=cause)
+def _put_aside(connection: Connection, row: Row[Any], worker: str, cause: str) -> None:
+    aside = (
+        update(TaskRow)
+        .where(TaskRow.id == row.id, TaskRow.worker == worker, TaskRow.state == State.OPEN)
+        .values(state=State.DEAD, lease_until=None, last_error=cause)
+        .returning(TaskRow.id)
     )
+    if connection.execute(aside).one_or_none() is None:
+        return
+    log.error("task put aside", task=row.kind, id=str(row.id), cause=cause)
+    if row.kind != "report-dead-task":  # one that cannot tell would tell of itself without end
+        now = ports.clock().now()
+        report = Task(kind="report-dead-task", payload={"task": str(row.id), "at": rfc3339(now)})
+        EmbeddedQueue().enqueue([report], on=connection, now=now)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
+from conference_orchestrator.flows import digesting
 from conference_orchestrator.kernel.database import Model, db, insert_new
 from conference_orchestrator.kernel.outbox import Task
 from conference_orchestrator.kernel.transaction import transaction
@@ -20,6 +21,7 @@ log = structlog.get_logger()
 
 EVERY = {
     "deliver-overdue": timedelta(minutes=1),
+    "read-post": timedelta(minutes=1),
     "expire-offers": timedelta(minutes=1),
     "close-past-sessions": timedelta(minutes=5),
     "send-reminders": timedelta(minutes=5),
@@ -32,7 +34,10 @@ EVERY = {
     "listen-to-providers": timedelta(days=1),
     "extend-rounds": timedelta(hours=1),
     "prune-bookkeeping": timedelta(hours=1),
+    "send-digest": timedelta(hours=1),
 }
+# Due at an hour on the wall: the function says since when, `EVERY` how often it is looked whether that came.
+DUE_SINCE: dict[str, Callable[[datetime], datetime]] = {"send-digest": digesting.morning}
 KEPT = timedelta(days=2)
 
 
@@ -48,7 +53,7 @@ class Tick(Model):
 def tick(name: str) -> bool:
     """Enqueue the work for the present period; False when that was done already."""
     with transaction() as tx:
-        due_at = begin_of_period(tx.now, EVERY[name])
+        due_at = DUE_SINCE[name](tx.now) if name in DUE_SINCE else begin_of_period(tx.now, EVERY[name])
         row = {"name": name, "due_at": due_at}
         new = db.session.execute(insert_new(Tick).values(row).returning(Tick.name)).one_or_none()
         if new is None:

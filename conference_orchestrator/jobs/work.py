@@ -13,14 +13,17 @@ from conference_orchestrator.flows import (
     clearing,
     conferencing,
     delivering,
+    digesting,
     finding,
     inviting,
     joining,
     offering,
     panels,
     provider_events,
+    reading_post,
     reminding,
     rounds,
+    series_inviting,
     sweeping,
     watching,
 )
@@ -37,12 +40,14 @@ WORK: dict[str, Callable[[dict[str, Any]], None]] = {
         UUID(payload["conference"]), attempt=payload["attempt"]
     ),
     "take-attendance": lambda payload: attending.take(UUID(payload["conference"])),
+    "issue-series": lambda payload: series_inviting.issue(UUID(payload["series"])),
     "refresh-group": lambda payload: inviting.refresh_group(UUID(payload["group"])),
     "allocate-request": lambda payload: panels.allocate_accepted(UUID(payload["request"])),
     "offer-slots": lambda payload: offering.offer_slots(UUID(payload["group"])),
     "send-instructions": lambda payload: joining.send_instructions(
         UUID(payload["clinician"]), UUID(payload["network"]), cause=payload["cause"]
     ),
+    "report-dead-task": lambda payload: digesting.report_dead_task(UUID(payload["task"]), at=payload["at"]),
     # what the timer brings about
     "extend-rounds": lambda _: arranging.extend(),
     "close-past-sessions": lambda _: rounds.close_past(),
@@ -53,8 +58,10 @@ WORK: dict[str, Callable[[dict[str, Any]], None]] = {
     "look-far-ahead": lambda _: sweeping.look_far(),
     "listen-to-providers": lambda _: provider_events.listen(),
     "gather-attendance": lambda _: attending.gather(),
+    "read-post": lambda _: reading_post.read_post(),
     "deliver-overdue": lambda _: delivering.deliver_overdue(),
     "expire-offers": lambda _: offering.expire_offers(),
     "escalate-registrations": lambda _: joining.escalate(),
+    "send-digest": lambda _: digesting.send(),
     "prune-bookkeeping": lambda _: bookkeeping.prune(),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID, uuid4
 
@@ -37,6 +37,8 @@ class Answer(StrEnum):
 
 # What is sent again because the person asked for it: nothing has changed.
 REPAIRED = "repair"
+# What was sent so short a time ago is on its way still.
+JUST_NOW = timedelta(minutes=5)
 # The role of who may register for a place and has none: the object that such a person holds tells no link.
 UNREGISTERED = "invited"
 
@@ -184,13 +186,13 @@ def carry(uid: str, steps: Sequence[Step], carried: Collection[UUID], *, at: dat
 def repair(clinician_id: UUID, *, at: datetime) -> list[Step]:
     """Send the person again every object of the own that the person holds and that is not over, as it is.
 
-    The SEQUENCE that the person holds stays.
+    The SEQUENCE that the person holds stays. What was sent just now is not sent again.
     """
     statement = (
         select(Invitation, CalendarObject)
         .join(CalendarObject, CalendarObject.uid == Invitation.uid)
         .where(Invitation.clinician_id == clinician_id, Invitation.method == Method.REQUEST)
-        .where(Invitation.carried.is_(False), CalendarObject.ends_at > at)
+        .where(Invitation.carried.is_(False), Invitation.sent_at <= at - JUST_NOW, CalendarObject.ends_at > at)
         .order_by(CalendarObject.starts_at, CalendarObject.uid)
         .with_for_update(of=CalendarObject)
     )

@@ -12,10 +12,12 @@ CANCEL never overtakes its REQUEST.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,6 +25,7 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
+    Dialect,
     Index,
     Integer,
     Row,
@@ -34,6 +37,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    literal_column,
     null,
     or_,
     select,
@@ -63,6 +67,8 @@ class State(StrEnum):
     SUPPRESSED = "suppressed"
 
 
+# Nothing more is tried by itself.
+ENDED = frozenset({State.SENT, State.FAILED, State.SUPPRESSED})
 # The identifier of no message.
 NOBODY = UUID(int=0)
 
@@ -221,8 +227,8 @@ def mark_and_claim(
 
     A message that waits for the one that is marked here is not claimed yet.
     """
-    changed = connection.execute(
-        _MARK_AND_CLAIM,
+    statement = _mark_and_claim(connection.dialect)
+    given = statement.bound(
         {
             "done": done.message_id if done else NOBODY,
             "done_state": done.state if done else None,
@@ -234,17 +240,21 @@ def mark_and_claim(
             "worker": worker,
             "now": now,
             "lease_until": now + LEASE,
-        },
-    ).all()
-    found = {row.id: Claim(row.attempts, row.lost_answers) for row in changed}
-    return done is not None and done.message_id in found, found.get(message_id) if message_id else None
+        }
+    )
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute(statement.text, statement.in_order(given))
+        changed = cursor.fetchall()
+    found = {row_id: Claim(attempts, lost_answers) for row_id, attempts, lost_answers in changed}
+    return done is not None and given["done"] in found, found.get(given["next"])
 
 
 def postpone(connection: Connection, message_id: UUID, *, until: datetime, answer: str) -> None:
     """Let the message wait without an attempt: nobody has it in hand, and it is not its own fault."""
-    waits = Message.state.in_([State.QUEUED, State.DEFERRED])
-    later = update(Message).where(Message.id == message_id, waits, Message.due_at < until)
-    connection.execute(later.values(state=State.DEFERRED, due_at=until, last_answer=answer[:500]))
+    in_wait = _is(Message, State.QUEUED, State.DEFERRED, State.AMBIGUOUS)
+    later = update(Message).where(Message.id == message_id, in_wait, Message.due_at < until)
+    state = case((_is(Message, State.QUEUED), State.DEFERRED), else_=Message.state)
+    connection.execute(later.values(state=state, due_at=until, last_answer=answer[:500]))
 
 
 def unfinished(message_ids: Sequence[UUID]) -> Sequence[tuple[UUID, datetime]]:
@@ -295,12 +305,17 @@ def _goes_before(earlier: type[Message]) -> list[ColumnElement[bool]]:
 
 def _still_to_go(of: type[Message]) -> ColumnElement[bool]:
     return or_(
-        of.state.in_([State.QUEUED, State.SENDING, State.DEFERRED]),
-        and_(of.state == State.AMBIGUOUS, of.lost_answers <= AMBIGUOUS_BUDGET),
+        _is(of, State.QUEUED, State.SENDING, State.DEFERRED),
+        and_(_is(of, State.AMBIGUOUS), of.lost_answers <= AMBIGUOUS_BUDGET),
     )
 
 
-def _mark_and_claim() -> ReturningUpdate[UUID, int, int]:
+def _is(of: type[Message], *allowed: State) -> ColumnElement[bool]:
+    # Spelt out: a list of values is put into the text of the statement anew each time, which costs more than sending.
+    return of.state.in_([literal_column(f"'{state}'") for state in allowed])
+
+
+def _marking_and_claiming() -> ReturningUpdate[UUID, int, int]:
     is_done = Message.id == bindparam("done")
     now: BindParameter[datetime] = bindparam("now", type_=Message.due_at.type)
 
@@ -311,12 +326,12 @@ def _mark_and_claim() -> ReturningUpdate[UUID, int, int]:
         return one_way_or_other(func.coalesce(bindparam(name, type_=column.type), column), column)
 
     ready = or_(
-        Message.state.in_([State.QUEUED, State.DEFERRED]),
-        and_(Message.state == State.AMBIGUOUS, Message.lost_answers <= AMBIGUOUS_BUDGET),
+        _is(Message, State.QUEUED, State.DEFERRED),
+        and_(_is(Message, State.AMBIGUOUS), Message.lost_answers <= AMBIGUOUS_BUDGET),
         # Its sender died between the sending and the mark: it goes again, with the same Message-ID.
-        and_(Message.state == State.SENDING, Message.lease_until < now),
+        and_(_is(Message, State.SENDING), Message.lease_until < now),
     )
-    in_hand = and_(is_done, Message.worker == bindparam("worker"), Message.state == State.SENDING)
+    in_hand = and_(is_done, Message.worker == bindparam("worker"), _is(Message, State.SENDING))
     to_take = and_(Message.id == bindparam("next"), Message.due_at <= now, ready, ~_waits_for_another())
     return (
         update(Message)
@@ -335,5 +350,30 @@ def _mark_and_claim() -> ReturningUpdate[UUID, int, int]:
     )
 
 
-# Built once: in a large mailing the building would cost more than the statement.
-_MARK_AND_CLAIM = _mark_and_claim()
+@dataclass(frozen=True)
+class _Ready:
+    """A statement as the driver takes it: in a large mailing SQLAlchemy's way to it costs as much as the statement."""
+
+    text: str
+    places: Sequence[str] | None
+    fixed: dict[str, Any]
+    bind: Mapping[str, Callable[[Any], Any]]
+
+    def bound(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The values as the driver takes them, with those that are always the same."""
+        bind = self.bind
+        return self.fixed | {name: bind[name](value) if name in bind else value for name, value in values.items()}
+
+    def in_order(self, given: dict[str, Any]) -> Any:
+        return given if self.places is None else tuple(given[name] for name in self.places)
+
+
+@cache
+def _mark_and_claim(dialect: Dialect) -> _Ready:
+    compiled = _marking_and_claiming().compile(dialect=dialect)
+    bind = {
+        name: processor
+        for name, parameter in compiled.binds.items()
+        if (processor := parameter.type.dialect_impl(dialect).bind_processor(dialect)) is not None
+    }
+    return _Ready(str(compiled), compiled.positiontup, dict(compiled.params), bind)

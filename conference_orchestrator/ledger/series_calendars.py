@@ -7,7 +7,7 @@ SEQUENCE counter, which its master and its single dates share.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from conference_orchestrator.kernel import times
 from conference_orchestrator.kernel.database import Identified, Model, db, one_of
 from conference_orchestrator.ledger import series_content
-from conference_orchestrator.ledger.invitations import REPAIRED, Answer, Method
+from conference_orchestrator.ledger.invitations import JUST_NOW, REPAIRED, Answer, Method
 from conference_orchestrator.ledger.series_content import Change, SeriesContent
 
 
@@ -109,11 +109,15 @@ def issue(
     if (seen and holding) or leaving or back:
         state.sequence += 1
     if content is not None:
-        state.content = content.to_json()
-        _forget_answers(uid, before, content, holding.values())
+        moved = _moved(before, content)
+        _forget_answers(uid, content, moved, holding.values())
+        timed = {**before.timed, **dict.fromkeys(moved, state.sequence)}
+        state.content = replace(content, timed=timed).to_json()
     steps = [_step(row, Method.CANCEL, state, at=at) for row in leaving]
     for person in sorted(wanted):
         row = holding.get(person)
+        if row is None and (content is None or content.is_over(at)):
+            continue  # nobody is invited to what has passed
         if row is None:
             steps.append(_invite(held.get(person), person, state, at=at))
         elif seen:
@@ -122,8 +126,19 @@ def issue(
     return steps, before
 
 
+def keep(uid: str, content: SeriesContent, *, series_id: UUID, at: datetime) -> None:
+    """Have the object say this without telling anybody yet: it is told with what comes next."""
+    state = _locked(uid, content, series_id=series_id, at=at)
+    if state is not None:
+        before = SeriesContent.from_json(state.content)
+        state.content = replace(content, timed=before.timed).to_json()
+
+
 def repeat(uid: str, clinician_id: UUID, *, at: datetime) -> Step | None:
-    """Send the person the whole series again as it is; None for who does not hold it. The SEQUENCE stays."""
+    """Send the person the whole series again as it is; None for who does not hold it, or got it just now.
+
+    The SEQUENCE stays.
+    """
     state = _locked(uid, None, series_id=None, at=at)
     row = db.session.scalar(
         select(SeriesInvitation).where(
@@ -132,7 +147,7 @@ def repeat(uid: str, clinician_id: UUID, *, at: datetime) -> Step | None:
             SeriesInvitation.method == Method.REQUEST,
         )
     )
-    if state is None or row is None:
+    if state is None or row is None or row.sent_at > at - JUST_NOW:
         return None
     row.number, row.sequence, row.sent_at = row.number + 1, state.sequence, at
     return Step(row, Method.REQUEST, state.sequence, row.number, changed=(REPAIRED,))
@@ -166,9 +181,25 @@ def invitation(uid: str, clinician_id: UUID, *, lock: bool = False) -> SeriesInv
     )
 
 
-def state_of(uid: str) -> SeriesCalendar | None:
+def state_of(uid: str, *, lock: bool = False) -> SeriesCalendar | None:
     """What the object of that UID says; None for a UID that is no series."""
-    return db.session.scalar(select(SeriesCalendar).where(SeriesCalendar.uid == uid))
+    statement = select(SeriesCalendar).where(SeriesCalendar.uid == uid)
+    return db.session.scalar(
+        statement.with_for_update().execution_options(populate_existing=True) if lock else statement
+    )
+
+
+def by_id(invitation_id: UUID) -> SeriesInvitation | None:
+    """The invitation to a series with that id; None for an id that is none."""
+    return db.session.scalar(select(SeriesInvitation).where(SeriesInvitation.id == invitation_id))
+
+
+def answered(uid: str, clinician_id: UUID) -> set[date]:
+    """The dates to which the person has answered by themselves."""
+    statement = select(OccurrenceAnswer.occurrence_on).where(
+        OccurrenceAnswer.uid == uid, OccurrenceAnswer.clinician_id == clinician_id
+    )
+    return set(db.session.scalars(statement))
 
 
 def answers_to(
@@ -206,47 +237,24 @@ def answers_to(
     return found
 
 
-def answer_to_date(
-    uid: str, clinician_id: UUID, on: date, said: Answer, *, sequence: int | None, stamp: datetime | None, at: datetime
-) -> bool:
-    """Write down what the person said to one date; False when a later answer to it stands already."""
+def answer_to(uid: str, clinician_id: UUID, on: date | None, *, at: datetime) -> SeriesInvitation | OccurrenceAnswer:
+    """The row that keeps what the person answers to the date, or with None to the whole; a new one holds no answer."""
+    if on is None:
+        whole = invitation(uid, clinician_id, lock=True)
+        assert whole is not None, "the person holds the series"
+        return whole
     row = db.session.scalar(
-        select(OccurrenceAnswer)
-        .where(
+        select(OccurrenceAnswer).where(
             OccurrenceAnswer.uid == uid,
             OccurrenceAnswer.clinician_id == clinician_id,
             OccurrenceAnswer.occurrence_on == on,
         )
-        .with_for_update()
     )
-    if row is None:
-        row = OccurrenceAnswer(uid=uid, clinician_id=clinician_id, occurrence_on=on, created_at=at)
-        db.session.add(row)
-    elif not is_later((sequence, stamp), (row.answered_sequence, row.answered_stamp), answered_at=row.answered_at):
-        return False
-    row.answer, row.answered_at = said, at
-    row.answered_sequence, row.answered_stamp = sequence, stamp
-    return True
-
-
-def is_later(
-    new: tuple[int | None, datetime | None], old: tuple[int | None, datetime | None], *, answered_at: datetime | None
-) -> bool:
-    """Whether an answer counts over one that stands, by SEQUENCE and then DTSTAMP (RFC 5546, 2.1.5).
-
-    An answer through a link has neither and counts over all; one by mail counts over it if it was written later.
-    """
-    sequence, stamp = new
-    if sequence is None or stamp is None or answered_at is None:
-        return True
-    if old[0] is None or old[1] is None:
-        return stamp > answered_at
-    return (sequence, stamp) > (old[0], old[1])
+    return row or OccurrenceAnswer(uid=uid, clinician_id=clinician_id, occurrence_on=on, created_at=at)
 
 
 def _locked(uid: str, content: SeriesContent | None, *, series_id: UUID | None, at: datetime) -> SeriesCalendar | None:
-    statement = select(SeriesCalendar).where(SeriesCalendar.uid == uid).with_for_update()
-    state = db.session.scalar(statement.execution_options(populate_existing=True))
+    state = state_of(uid, lock=True)
     if state is None and content is not None and series_id is not None:
         # The caller holds the lock of the series: nobody else makes it at the same time.
         state = SeriesCalendar(
@@ -257,16 +265,24 @@ def _locked(uid: str, content: SeriesContent | None, *, series_id: UUID | None, 
     return state
 
 
-def _forget_answers(uid: str, before: SeriesContent, after: SeriesContent, rows: Collection[SeriesInvitation]) -> None:
+def _moved(before: SeriesContent, after: SeriesContent) -> set[datetime | None]:
+    """The dates that are held at another time now; None among them when all are."""
     if (before.starts_at, before.ends_at, before.rule) != (after.starts_at, after.ends_at, after.rule):
+        return {None}
+    return {on for on in {*before.changed, *after.changed} if before.on(on)[:2] != after.on(on)[:2]}
+
+
+def _forget_answers(
+    uid: str, content: SeriesContent, moved: Collection[datetime | None], rows: Collection[SeriesInvitation]
+) -> None:
+    gone = delete(OccurrenceAnswer).where(OccurrenceAnswer.uid == uid)
+    if None in moved:
         for row in rows:
             row.answer = row.answered_at = row.answered_sequence = row.answered_stamp = None
-        db.session.execute(delete(OccurrenceAnswer).where(OccurrenceAnswer.uid == uid))
-    moved = [on for on in {*before.changed, *after.changed} if before.on(on)[:2] != after.on(on)[:2]]
-    if moved:
-        days = [times.wall(on, after.time_zone).date() for on in moved]
-        gone = delete(OccurrenceAnswer).where(OccurrenceAnswer.uid == uid, OccurrenceAnswer.occurrence_on.in_(days))
         db.session.execute(gone)
+    elif moved:
+        days = [times.wall(on, content.time_zone).date() for on in moved if on is not None]
+        db.session.execute(gone.where(OccurrenceAnswer.occurrence_on.in_(days)))
 
 
 def _invite(row: SeriesInvitation | None, person: UUID, state: SeriesCalendar, *, at: datetime) -> Step:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple, Self
@@ -31,6 +31,8 @@ class SeriesContent:
     """What the object says: a rule from its first session on, the starts left out, and the sessions that differ.
 
     The keys of `changed` and the members of `left_out` are starts that the rule gives. `until`: the start of the last.
+    `timed` keeps the SEQUENCE with which each date, or None for all of them, got its present time: an answer to an
+    earlier one was to another time.
     """
 
     rule: str
@@ -41,13 +43,22 @@ class SeriesContent:
     group_name: str
     left_out: frozenset[datetime] = frozenset()
     changed: Mapping[datetime, Single] = field(default_factory=dict)
+    timed: Mapping[datetime | None, int] = field(default_factory=dict)
+
+    def dates(self, *, from_on: date, until_on: date = date.max) -> Iterator[date]:
+        """The dates that the rule gives from one date to another on the wall of its zone, both included, in order."""
+        start = times.wall(self.starts_at, self.time_zone).date()
+        last = times.wall(self.until, self.time_zone).date() if self.until else date.max
+        rule = recurrence.parse(self.rule)
+        return recurrence.dates(rule, starts_on=start, from_on=max(start, from_on), until_on=min(last, until_on))
 
     def covers(self, on: date) -> bool:
-        """Whether the rule gives that date on the wall of its zone."""
-        start = times.wall(self.starts_at, self.time_zone)
-        if on < start.date() or (self.until is not None and on > times.wall(self.until, self.time_zone).date()):
-            return False
-        return recurrence.has_date(recurrence.parse(self.rule), on, starts_on=start.date())
+        """Whether the rule gives that date."""
+        return any(True for _ in self.dates(from_on=on, until_on=on))
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether its last session has begun."""
+        return self.until is not None and self.until <= now
 
     def start_on(self, on: date) -> datetime:
         """The start that the rule gives on a date."""
@@ -82,6 +93,7 @@ class SeriesContent:
                 ]
                 for on, one in sorted(self.changed.items())
             },
+            "timed": {rfc3339(on) if on else "all": sequence for on, sequence in self.timed.items()},
         }
 
     @classmethod
@@ -100,6 +112,7 @@ class SeriesContent:
                 at(on): Single(at(starts_at), at(ends_at), url, UUID(session_id) if session_id else None, is_personal)
                 for on, (starts_at, ends_at, url, session_id, is_personal) in kept["changed"].items()
             },
+            timed={None if on == "all" else at(on): sequence for on, sequence in kept["timed"].items()},
         )
 
 

@@ -66,4 +66,3 @@ class Answer(NamedTuple):
         if self.code // 100 != CLOSING // 100 or _GREYLISTED.search(self.text):
             return False
         return (self.step, self.code) == ("RCPT", CLOSING) or _RATE.search(self.text) is not None
-

@@ -51,12 +51,17 @@ POLICY: dict[str, frozenset[Role]] = {
     "clinician.read": SIGNED_IN,
     "clinician.enter": DESK,
     "clinician.change": SIGNED_IN,  # the own record; the helpdesk any
+    "address.read": DESK,
+    "address.change": DESK,
+    "calendar.repair": frozenset({CL, HD}),  # a clinician the own
+    "calendar.repair-by-link": EVERYBODY,  # who holds the link of an invitation
     "participants.read": SIGNED_IN,
     "group.read": SIGNED_IN,
     "group.enter": DESK,
     "group.change": GROUPS,  # a coordinator the check list and the quorum
     "member.read": SIGNED_IN,
     "member.change": GROUPS,
+    "member.calendar": frozenset({CL, GC, HD}),  # a clinician the own
     "series.read": SIGNED_IN,
     "series.change": GROUPS,
     "exception.read": SIGNED_IN,
@@ -91,6 +96,11 @@ POLICY: dict[str, frozenset[Role]] = {
     "event.receive": EVERYBODY,  # the signature over the body tells who sends
     "delivery.read": SIGNED_IN,
     "delivery.retry": frozenset({GC, RR, HD}),
+    "inbound.read": DESK,
+    "inbound.resolve": DESK,
+    "suppression.read": DESK,
+    "suppression.change": DESK,
+    "reminders.choose": EVERYBODY,  # who holds the link of a reminder stops the own reminders
     "feed.read": frozenset({CL, HD}),  # a clinician the own
     "feed.change": frozenset({CL, HD}),
     "feed.fetch": EVERYBODY,  # who holds the address of a feed reads its calendar

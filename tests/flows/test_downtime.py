@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from conference_orchestrator.flows import offering, watching
+from conference_orchestrator.flows import digesting, offering, watching
 from conference_orchestrator.jobs.timetable import EVERY
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.ledger.messages import Message
@@ -49,6 +49,7 @@ def told_afterwards(down: Service, *, names: list[str] | None = None) -> Counter
 
 STILL_MEANINGFUL = {
     (DESK, "A registration is overdue"): 1,
+    (DESK, digesting.TITLE): 1,
     (DESK, watching.TITLES["warning"]): 1,
     ("jörg", watching.TITLES["warning"]): 1,
 }

@@ -9,12 +9,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import insert, select, update
 
-from conference_orchestrator.flows import rounds
+from conference_orchestrator.flows import calendars, rounds
 from conference_orchestrator.jobs.embedded import EmbeddedQueue, TaskRow
 from conference_orchestrator.kernel import ports
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.ledger.invitations import CalendarObject, Invitation
 from conference_orchestrator.ledger.messages import Message
+from conference_orchestrator.ledger.series_calendars import SeriesInvitation
+from conference_orchestrator.network.expert_groups import CalendarStyle, Membership
 from conference_orchestrator.scheduling.conferences import Conference
 from conference_orchestrator.scheduling.host_pool import HostAccount, HostBooking
 from tests.house import HELPDESK
@@ -128,6 +130,16 @@ def test_somebody_holds_a_later_sequence_than_the_object_has(world: World) -> No
     (invitation_id,) = db.session.scalars(select(Invitation.id).where(Invitation.uid == uid))
     assert only(select(CalendarObject.sequence).where(CalendarObject.uid == uid).subquery().c.sequence) == 0
     assert world.lines() == [f"invitation-ahead: invitation {invitation_id} has SEQUENCE 1, {uid} has 0"]
+
+
+def test_somebody_holds_a_later_sequence_than_the_series_has(world: World) -> None:
+    group_id, person = db.session.execute(select(Membership.group_id, Membership.clinician_id)).first()
+    calendars.choose(group_id, person, CalendarStyle.SERIES, by=HELPDESK)
+    settle(world.house, *WORK)
+    assert world.lines() == []
+    world.change(update(SeriesInvitation).values(sequence=3))
+    held = db.session.execute(select(SeriesInvitation.id, SeriesInvitation.uid)).one()
+    assert world.lines() == [f"invitation-ahead: invitation {held.id} has SEQUENCE 3, {held.uid} has 0"]
 
 
 def test_a_message_whose_sender_is_gone(world: World) -> None:

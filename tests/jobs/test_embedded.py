@@ -29,6 +29,8 @@ class Worker:
     def __init__(self, house: House, queue: EmbeddedQueue) -> None:
         self.done: list[str] = []
         self.work: dict[str, Callable[[dict[str, Any]], None]] = {"note": self._note, "break": self._break}
+        self.reports: list[dict[str, Any]] = []
+        self.work["report-dead-task"] = self.reports.append
         self.engine = EmbeddedEngine(house.app.app_context, queue, work=self.work)
 
     def _note(self, payload: dict[str, Any]) -> None:
@@ -178,12 +180,29 @@ def test_a_failure_is_repeated_with_growing_waits_and_then_put_aside_with_its_ca
         waits.append(the_row().due_at - house.clock.at)
         house.clock.move_on(waits[-1])
     assert waits == WAITS
-    assert worker.engine.run_due() == 1
+    assert worker.engine.run_due() == 2, "it, and the report of it"
     dead = the_row()
     assert (dead.state, dead.attempts, dead.last_error) == ("dead", 5, "ValueError: it is poisoned")
     house.clock.move_on(timedelta(days=30))
     assert worker.engine.run_due() == 0
     assert worker.done == ["poison"] * 5
+
+
+def test_what_is_put_aside_is_reported_once(house: House, worker: Worker) -> None:
+    enqueue("poison", kind="break")
+    for wait in [*WAITS, timedelta(0)]:
+        worker.engine.run_due()
+        house.clock.move_on(wait)
+    assert worker.reports == [{"task": str(the_row().id), "at": "2026-11-23T09:06:12Z"}]
+
+
+def test_a_report_that_fails_is_put_aside_without_a_report(house: House, worker: Worker) -> None:
+    worker.work["report-dead-task"] = worker.work["break"]
+    enqueue("report", kind="report-dead-task")
+    for wait in [*WAITS, timedelta(0)]:
+        worker.engine.run_due()
+        house.clock.move_on(wait)
+    assert [(row.kind, row.state) for row in rows()] == [("report-dead-task", "dead")]
 
 
 def test_beside_a_poisoned_task_the_others_go_on(house: House, worker: Worker) -> None:
@@ -200,7 +219,7 @@ def test_a_task_that_ends_its_process_each_time_is_put_aside_and_the_others_go_o
     for _ in range(ATTEMPTS):
         assert embedded._claim("somebody who dies").payload == {"name": "killer"}
         house.clock.move_on(LEASE)
-    assert worker.engine.run_due() == 1
+    assert worker.engine.run_due() == 2, "the other, and the report"
     assert worker.done == ["a"]
     dead = the_row()
     assert (dead.state, dead.last_error) == ("dead", "it ended its process each time")

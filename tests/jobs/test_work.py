@@ -89,12 +89,14 @@ def test_the_timers_work_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         ("sweeping", "look_near"),
         ("sweeping", "look_far"),
         ("provider_events", "listen"),
+        ("reading_post", "read_post"),
         ("reminding", "remind"),
         ("rounds", "close_past"),
         ("conferencing", "sweep"),
         ("delivering", "deliver_overdue"),
         ("joining", "escalate"),
         ("bookkeeping", "prune"),
+        ("digesting", "send"),
     ]:
         monkeypatch.setattr(flows[module], name, lambda name=name: done.append(name))
     for name in EVERY:
@@ -110,7 +112,9 @@ def test_the_timers_work_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         "look_far",
         "look_near",
         "prune",
+        "read_post",
         "remind",
+        "send",
         "sweep",
         "watch_quorum",
     ]

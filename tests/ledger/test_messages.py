@@ -15,7 +15,16 @@ from conference_orchestrator.kernel.errors import NotFound
 from conference_orchestrator.kernel.outbox import Rank
 from conference_orchestrator.kernel.transaction import steps, transaction
 from conference_orchestrator.ledger import messages
-from conference_orchestrator.ledger.messages import AMBIGUOUS_BUDGET, LEASE, Draft, Message, Recipient, State
+from conference_orchestrator.ledger.messages import (
+    AMBIGUOUS_BUDGET,
+    LEASE,
+    Claim,
+    Draft,
+    Message,
+    Outcome,
+    Recipient,
+    State,
+)
 from tests.house import House
 
 A_SECOND = timedelta(seconds=1)
@@ -154,10 +163,78 @@ def test_only_the_worker_that_holds_a_message_marks_it(house: House) -> None:
     (message_id,) = write(draft("a"))
     with steps() as connection:
         claimed(connection, message_id, now=house.clock.at)
-        assert not messages.mark(connection, message_id, worker="other", state=State.FAILED, answer="no")
-        assert messages.mark(connection, message_id, worker="me", state=State.SENT, answer="x" * 900)
-        assert not messages.mark(connection, message_id, worker="me", state=State.FAILED, answer="no")
+        failed = Outcome(message_id=message_id, state=State.FAILED, answer="no")
+        sent = Outcome(message_id=message_id, state=State.SENT, answer="x" * 900)
+        assert not messages.mark(connection, failed, worker="other", now=house.clock.at)
+        assert messages.mark(connection, sent, worker="me", now=house.clock.at)
+        assert not messages.mark(connection, failed, worker="me", now=house.clock.at)
     assert (row(message_id).state, row(message_id).lease_until, len(row(message_id).last_answer)) == ("sent", None, 500)
+
+
+def test_the_last_message_is_marked_and_the_next_claimed_at_once(house: House) -> None:
+    (last,), (following,) = write(draft("a")), write(draft("b"))
+    now = house.clock.at
+    with steps() as connection:
+        claimed(connection, last, now=now)
+        done = Outcome(message_id=last, state=State.SENT, answer="250", sent_at=now)
+        assert messages.mark_and_claim(connection, done, following, worker="me", now=now) == (True, Claim(1, 0))
+    assert (row(last).state, row(last).sent_at, row(last).attempts, row(last).lease_until) == ("sent", now, 1, None)
+    assert (row(following).state, row(following).sent_at, row(following).lease_until) == ("sending", None, now + LEASE)
+
+
+@pytest.mark.parametrize("fenced", [True, False])
+def test_each_of_the_two_has_its_own_fence(house: House, fenced: bool) -> None:
+    (last,), (following,) = write(draft("a")), write(draft("b"))
+    now = house.clock.at
+    with steps() as connection:
+        claimed(connection, last, now=now, worker="other" if fenced else "me")
+        if not fenced:
+            claimed(connection, following, now=now, worker="other")
+        done = Outcome(message_id=last, state=State.FAILED, answer="550")
+        marked, claim = messages.mark_and_claim(connection, done, following, worker="me", now=now)
+    assert (marked, claim is not None) == (not fenced, fenced)
+    assert (row(last).state, row(last).worker) == (("sending", "other") if fenced else ("failed", "me"))
+    assert (row(following).state, row(following).worker) == ("sending", "me" if fenced else "other")
+
+
+def test_a_mark_keeps_what_it_does_not_tell(house: House) -> None:
+    (message_id,) = write(draft("a"))
+    now = house.clock.at
+    put(message_id, sent_at=now - timedelta(days=1))
+    with steps() as connection:
+        claimed(connection, message_id, now=now)
+        lost = Outcome(message_id=message_id, state=State.AMBIGUOUS, answer="?", due_at=now + A_SECOND, is_lost=True)
+        messages.mark(connection, lost, worker="me", now=now)
+    assert (row(message_id).sent_at, row(message_id).due_at) == (now - timedelta(days=1), now + A_SECOND)
+    assert (row(message_id).attempts, row(message_id).lost_answers) == (1, 1)
+
+
+def test_what_still_has_to_go_is_read_in_the_order_given(house: House) -> None:
+    (first,), (second,), (sent,) = write(draft("a")), write(draft("b")), write(draft("c"))
+    put(sent, state="sent")
+    with steps() as connection:
+        assert [found.name for found in messages.to_send(connection, [second, sent, first])] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("state", "then"),
+    [
+        ("queued", "deferred"),
+        ("deferred", "deferred"),
+        ("ambiguous", "ambiguous"),
+        ("sending", None),
+        ("sent", None),
+    ],
+)
+def test_a_message_that_nobody_has_in_hand_waits_without_an_attempt(house: House, state: str, then: str | None) -> None:
+    (message_id,) = write(draft("a"))
+    put(message_id, state=state)
+    later = house.clock.at + timedelta(minutes=5)
+    with steps() as connection:
+        messages.postpone(connection, message_id, until=later, answer="too fast")
+    found = row(message_id)
+    assert (found.state, found.attempts) == (then or state, 0)
+    assert (found.due_at == later, found.last_answer) == (then is not None, "too fast" if then else None)
 
 
 # ---- found again -----------------------------------------------------------------------------------------------------
@@ -201,8 +278,12 @@ def test_what_is_overdue_is_listed_by_urgency_and_without_those_that_wait(house:
     (sent,) = write(draft("sent"))
     put(sent, state="sent")
     assert list(messages.overdue(before=now)) == []
-    assert list(messages.overdue(before=now + A_SECOND)) == [urgent, normal, first]
-    assert leased in messages.overdue(before=now + LEASE + A_SECOND)
+    assert messages.overdue(before=now + A_SECOND) == [
+        (urgent, Rank.URGENT),
+        (normal, Rank.NORMAL),
+        (first, Rank.BULK),
+    ]
+    assert (leased, Rank.NORMAL) in messages.overdue(before=now + LEASE + A_SECOND)
 
 
 def test_what_a_later_one_of_its_chain_replaced_is_known(house: House) -> None:

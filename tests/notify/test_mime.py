@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.policy import compat32, default
+from html.parser import HTMLParser
 from uuid import UUID
 
 import pytest
@@ -93,7 +94,76 @@ def test_text_and_html_arrive_as_they_were_composed(example):
     composed = compose(*example)
     mail = read(built(composed))
     assert mail.get_body(["plain"]).get_content().replace("\r\n", "\n") == composed.text
-    assert mail.get_body(["html"]).get_content().replace("\r\n", "\n") == composed.html
+    html = mail.get_body(["html"]).get_content().replace("\r\n", "\n")
+    assert html == composed.html.encode("ascii", "xmlcharrefreplace").decode()
+    assert reading(html) == reading(composed.html)
+
+
+class Reading(HTMLParser):
+    """What a reader of HTML makes of it: tags with their attributes, and texts."""
+
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.seen = []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, attrs))
+
+    def handle_data(self, data):
+        self.seen.append(data)
+
+
+def reading(html):
+    reader = Reading()
+    reader.feed(html)
+    reader.close()
+    return reader.seen
+
+
+LETTERS = "<title>Łódź</title><p title='ß'>Ελένη 李 &amp; 🫀</p>\n"
+
+
+def test_letters_of_html_are_references_that_read_the_same():
+    html = read(built(dataclasses.replace(PLAIN, html=LETTERS))).get_body(["html"]).get_content()
+    assert html.isascii()
+    assert reading(html.replace("\r\n", "\n")) == reading(LETTERS)
+
+
+def test_a_style_sheet_with_letters_stays_as_it_is():
+    html = "<style>p:before { content: '→' }</style><p>Łódź</p>\n"
+    assert read(built(dataclasses.replace(PLAIN, html=html))).get_body(["html"]).get_content() == html.replace(
+        "\n", "\r\n"
+    )
+
+
+LINES = st.text(st.sampled_from("a= .\t\nß李F"), max_size=300)
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=LINES)
+@example(text=".\nFrom here\n \n\tx \n")
+@example(text="ß " * 300)
+@example(text="x" * 1200)
+@example(text="李" * 700)
+def test_every_text_comes_back_in_lines_that_every_server_takes(text):
+    data = built(dataclasses.replace(PLAIN, text=f"{text}\n"))
+    assert read(data).get_body(["plain"]).get_content().replace("\r\n", "\n") == f"{text}\n"
+    assert max(map(len, data.split(b"\r\n"))) <= 998
+    (part,) = (part for part in read(data).walk() if part.get_content_type() == "text/plain")
+    if part["Content-Transfer-Encoding"] != "7bit":
+        assert max(map(len, part.get_payload().splitlines())) <= 76
+
+
+def test_the_same_mail_is_the_same_bytes(invitation):
+    facts, reader = invitation
+    assert built(compose(facts, reader), reader) == built(compose(facts, reader), reader)
+
+
+def test_where_one_leaves_the_list_stands_in_the_headers_only_when_asked_for():
+    mail = read(built(unsubscribe_url="https://conference.example/u/Jp3kq9"))
+    assert mail["List-Unsubscribe"] == "<https://conference.example/u/Jp3kq9>"
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert read(built())["List-Unsubscribe"] is None
 
 
 def test_the_headers_name_kind_person_and_cause():

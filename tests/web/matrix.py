@@ -33,6 +33,7 @@ MATRIX = [
     ("PATCH", "/expert-groups/{group}", 401, 403, 422, 403, 422, 403),
     ("GET", "/expert-groups/{group}/members", 401, 200, 200, 200, 200, 200),
     ("POST", "/expert-groups/{group}/members", 401, 403, 422, 403, 422, 403),
+    ("PUT", "/expert-groups/{group}/members/{colleague}/calendar", 401, 422, 422, 403, 422, 403),
     ("DELETE", "/expert-groups/{group}/members/{colleague}", 401, 403, 404, 403, 404, 403),
     ("GET", "/host-accounts", 401, 403, 403, 403, 200, 403),
     ("GET", "/host-accounts/{host}", 401, 403, 403, 403, 200, 403),
@@ -43,6 +44,12 @@ MATRIX = [
     ("GET", "/clinicians", 401, 200, 200, 200, 200, 200),
     ("GET", "/clinicians/{colleague}", 401, 200, 200, 200, 200, 200),
     ("POST", "/clinicians", 401, 403, 403, 403, 422, 403),
+    # further addresses of a clinician, which tell more than what is shared: the helpdesk
+    ("GET", "/clinicians/{colleague}/addresses", 401, 403, 403, 403, 200, 403),
+    ("POST", "/clinicians/{colleague}/addresses", 401, 403, 403, 403, 422, 403),
+    ("DELETE", "/clinicians/{colleague}/addresses/{session}", 401, 403, 403, 403, 404, 403),
+    # the own calendar; the helpdesk anybody's
+    ("POST", "/clinicians/{colleague}/calendar-repair", 401, 422, 403, 403, 422, 403),
     ("PATCH", "/clinicians/{requester}", 401, 422, 422, 422, 422, 422),
     ("GET", "/participants?network=covid", 401, 200, 200, 200, 200, 200),
     # see rounds and free slots; series, sessions: create, move, cancel
@@ -110,6 +117,14 @@ MATRIX = [
     ("GET", "/deliveries", 401, 200, 200, 200, 200, 200),
     ("GET", "/deliveries/{delivery}", 401, 200, 404, 404, 200, 200),
     ("POST", "/deliveries/{delivery}/retry", 401, 403, 422, 422, 422, 403),
+    # mail that comes in: the helpdesk
+    ("GET", "/inbound-mails", 401, 403, 403, 403, 200, 403),
+    ("GET", "/inbound-mails/{session}", 401, 403, 403, 403, 404, 403),
+    ("POST", "/inbound-mails/{session}/resolution", 401, 403, 403, 403, 422, 403),
+    # addresses that get no mail: as settings, the helpdesk
+    ("GET", "/suppressions", 401, 403, 403, 403, 200, 403),
+    ("POST", "/suppressions", 401, 403, 403, 403, 422, 403),
+    ("DELETE", "/suppressions/{session}", 401, 403, 403, 403, 404, 403),
     # own feed addresses: a clinician the own, the helpdesk all
     ("GET", "/feeds", 401, 200, 403, 403, 200, 403),
     ("POST", "/feeds", 401, 422, 403, 403, 422, 403),

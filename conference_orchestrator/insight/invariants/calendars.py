@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import or_, select
 
@@ -11,6 +12,7 @@ from conference_orchestrator import migrations
 from conference_orchestrator.insight.invariants.violation import Violation
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.ledger.invitations import CalendarObject, Invitation, Method
+from conference_orchestrator.ledger.series_calendars import SeriesCalendar, SeriesInvitation
 from conference_orchestrator.scheduling.conferences import Conference
 from conference_orchestrator.scheduling.sessions import Session, State
 
@@ -34,11 +36,16 @@ def invited_to_cancelled(now: datetime) -> Iterator[Violation]:
 
 
 def ahead_of_object(_now: datetime) -> Iterator[Violation]:
-    """Nobody holds a later SEQUENCE than the calendar object has."""
-    statement = select(Invitation.id, Invitation.uid, Invitation.sequence, CalendarObject.sequence.label("latest"))
-    joined = statement.join(CalendarObject, CalendarObject.uid == Invitation.uid)
-    ahead = joined.where(Invitation.sequence > CalendarObject.sequence)
-    for row in db.session.execute(ahead.order_by(Invitation.uid, Invitation.id)):
+    """Nobody holds a later SEQUENCE than the calendar object has, be it a meeting's or a series'."""
+    ledgers: list[tuple[Any, Any]] = [(Invitation, CalendarObject), (SeriesInvitation, SeriesCalendar)]
+    found = [
+        select(held.id, held.uid, held.sequence, whole.sequence.label("latest"))
+        .join(whole, whole.uid == held.uid)
+        .where(held.sequence > whole.sequence)
+        .order_by(held.uid, held.id)
+        for held, whole in ledgers
+    ]
+    for row in (row for statement in found for row in db.session.execute(statement)):
         said = f"invitation {row.id} has SEQUENCE {row.sequence}, {row.uid} has {row.latest}"
         yield Violation("invitation-ahead", said)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from flask import Response, current_app, request
 from marshmallow import Schema, fields
 from werkzeug.exceptions import NotAcceptable
 
-from conference_orchestrator.flows import access, directory, joining
+from conference_orchestrator.flows import access, calendars, directory, joining, suppressing
 from conference_orchestrator.flows.access import Known
 from conference_orchestrator.kernel.errors import Invalid
 from conference_orchestrator.kernel.paging import Page, Paging
@@ -18,10 +19,11 @@ from conference_orchestrator.network import clinicians, expert_groups
 from conference_orchestrator.network.clinicians import Clinician
 from conference_orchestrator.web.api import sheets
 from conference_orchestrator.web.api.people import PersonEntry
-from conference_orchestrator.web.fields import OneLine, Reference
+from conference_orchestrator.web.fields import Instant, OneLine, Reference
 from conference_orchestrator.web.idempotency import once
 from conference_orchestrator.web.kit import (
     Json,
+    Nothing,
     Paged,
     Resource,
     expected,
@@ -45,6 +47,12 @@ class ClinicianEntry(PersonEntry):
     privacy_version = OneLine(100, allow_none=True)
 
 
+class RepairSchema(Schema):
+    """How many mails the person gets."""
+
+    mails = fields.Integer()
+
+
 class ClinicianSchema(Schema):
     """A clinician. What the asker may not know is null."""
 
@@ -64,6 +72,10 @@ class ClinicianSchema(Schema):
     time_zone = fields.String(allow_none=True)
     share = fields.List(fields.String(), allow_none=True)
     state = fields.String(allow_none=True)
+    bounced_at = Instant(
+        allow_none=True,
+        metadata={"description": "For the helpdesk: since when nothing is sent, for mail came back."},
+    )
 
 
 class ClinicianQuery(Paged):
@@ -102,13 +114,12 @@ def listed(query: Json) -> Json:
         raise Invalid({"q": "An auditor sees masked names and cannot search by them."})
     network = directory.find_network(query["network"], by=by) if "network" in query else None
     group = expert_groups.find(query["group"], visible_to=by) if "group" in query else None
-    known = access.knowledge_of(by)
     if group is not None:
-        members = [member.clinician for member in expert_groups.members(group.id)]
-        found = clinicians.by_ids(member.id for member in members)
-        return whole([shown(found[member.id], known(member)) for member in members if member.id in found])
+        members = [member.clinician_id for member in expert_groups.members(group.id)]
+        found = clinicians.by_ids(members)
+        return whole(shown([found[member] for member in members if member in found]))
     page = clinicians.listed(paging(query), visible_to=by, network_id=network.id if network else None, q=query.get("q"))
-    return items(page, lambda person: shown(person, known(person)))
+    return items(Page(shown(page.items), page.next))
 
 
 @clinicians_api.post("/clinicians")
@@ -137,6 +148,15 @@ def change(changes: Json, clinician_id: UUID) -> Json:
     """Change the fields that are named: the helpdesk anybody's, everybody the own."""
     version = expected(required=True)
     return _answer(joining.change(clinician_id, changes, by=principal(), expected=version))
+
+
+@clinicians_api.post("/clinicians/<uuid:clinician_id>/calendar-repair")
+@allow("calendar.repair")
+@clinicians_api.arguments(Nothing)
+@clinicians_api.response(202, RepairSchema)
+def repair(_nothing: Json, clinician_id: UUID) -> Json:
+    """Send everything that the person holds in the calendar once more: same entries, nothing new."""
+    return {"mails": calendars.repair(clinician_id, by=principal())}
 
 
 @clinicians_api.get("/participants")
@@ -168,8 +188,15 @@ def _part(lines: list[Json], wanted: Paging) -> Page[Json]:
     return Page(lines[start:end], str(end) if end < len(lines) else None)
 
 
-def shown(person: Clinician, known: Known) -> Json:
-    """The record with what the asker may know of it."""
+def shown(people: Sequence[Clinician]) -> list[Json]:
+    """The records with what the asker may know of them."""
+    known = access.knowledge_of(principal())
+    is_desk = principal().role == Role.HELPDESK
+    bounced = suppressing.bounced([person.email for person in people]) if is_desk else {}
+    return [_record(person, known(person)) | {"bounced_at": bounced.get(person.email)} for person in people]
+
+
+def _record(person: Clinician, known: Known) -> Json:
     full: dict[str, Any] = {name: getattr(person, name) if known.is_full else None for name in FULL}
     return {
         "id": person.id,
@@ -187,7 +214,7 @@ def shown(person: Clinician, known: Known) -> Json:
 
 
 def _answer(person: Clinician) -> Json:
-    return versioned(shown(person, access.knowledge_of(principal())(person)), person)
+    return versioned(shown([person])[0], person)
 
 
 def _line(person: Clinician, known: Known) -> Json:

@@ -11,6 +11,7 @@ from conference_orchestrator.web.pages import (  # noqa: F401  - their routes
     offers,
     registration,
     security,
+    unsubscribing,
     webinars,
 )
 from conference_orchestrator.web.pages.blueprint import pages

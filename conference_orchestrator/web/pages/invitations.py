@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import redirect, render_template, request, url_for
 from werkzeug import Response
 
-from conference_orchestrator.flows import answering
+from conference_orchestrator.flows import answering, calendars, series_answering
+from conference_orchestrator.flows.series_answering import SeriesView
 from conference_orchestrator.kernel.errors import Invalid
 from conference_orchestrator.ledger.invitations import Answer
 from conference_orchestrator.network import networks
@@ -20,6 +21,9 @@ from conference_orchestrator.web.policy import allow
 @allow("page.read")
 def invitation(token: str) -> str:
     """The invitation by the reader's clock, the meeting's own where that differs, and UTC."""
+    series = series_answering.shown(token)
+    if series is not None:
+        return _series(series, token)
     view = answering.invitation(token)
     own = span(view.starts_at, view.ends_at, view.clinician.time_zone)
     there = span(view.starts_at, view.ends_at, view.conference.time_zone)
@@ -45,5 +49,26 @@ def answer(token: str) -> Response:
     said = request.form.get("answer", "")
     if said not in list(Answer):
         raise Invalid({"answer": f"Answer with one of {', '.join(Answer)}."})
-    answering.answer(token, Answer(said))
+    if not series_answering.answer(token, Answer(said)):
+        answering.answer(token, Answer(said))
     return redirect(url_for("pages.invitation", token=token), 303)
+
+
+@pages.post("/i/<token>/repair")
+@allow("calendar.repair-by-link")
+def repair_calendar(token: str) -> str:
+    """Send the person everything that the person holds in the calendar once more."""
+    return render_template("repaired.html", number=calendars.repair_by_link(token), token=token)
+
+
+def _series(view: SeriesView, token: str) -> str:
+    zone = view.clinician.time_zone
+    return render_template(
+        "series_invitation.html",
+        view=view,
+        token=token,
+        network=networks.get(view.network_id),
+        coming=[(span(starts_at, ends_at, zone), said) for starts_at, ends_at, said in view.coming],
+        answers=ANSWERS,
+        answered=moment(view.answered_at, zone) if view.answered_at else None,
+    )

@@ -46,7 +46,14 @@ def register(app: Flask) -> None:
 
 
 # Whose address is a secret of 128 bits: the link is the right to act, no cookie is.
-BY_LINK = {"pages.confirm", "pages.answer", "pages.answer_offer", "pages.enter"}
+BY_LINK = {
+    "pages.confirm",
+    "pages.answer",
+    "pages.answer_offer",
+    "pages.enter",
+    "pages.choose_reminders",
+    "pages.repair_calendar",
+}
 
 
 @pages.before_request

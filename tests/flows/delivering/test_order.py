@@ -44,6 +44,13 @@ def test_it_waits_while_the_earlier_one_is_deferred_or_in_doubt(house: House, po
     assert post.sent[-1] == ("ines", delivering.message_id(cancel))
 
 
+def test_both_go_in_one_batch_one_after_the_other(house: House, post: Post) -> None:
+    tell(chain(1))
+    tell(chain(2))
+    delivering.deliver(ids())
+    assert sent_objects() == ["object 1", "object 2"]
+
+
 @pytest.mark.parametrize("trouble", [[Refused("550")], [Lost("silence")] * 3])
 def test_it_goes_once_the_earlier_one_is_given_up(house: House, post: Post, trouble: list[Exception]) -> None:
     post.troubles["ines"] = [*trouble]
@@ -113,8 +120,17 @@ def test_the_helpdesk_sends_again_what_did_not_arrive(house: House, post: Post, 
     assert {identifier for _, identifier in post.sent} == {delivering.message_id(told("a").id)}
 
 
-@pytest.mark.parametrize("state", ["queued", "sending", "sent", "suppressed"])
-def test_what_is_on_its_way_or_has_arrived_is_not_sent_again(house: House, post: Post, state: str) -> None:
+def test_the_helpdesk_sends_again_what_arrived_but_is_not_found(house: House, post: Post) -> None:
+    tell(alert("a"))
+    settle(house, DELIVER)
+    delivering.retry(told("a").id, by=HELPDESK)
+    settle(house, DELIVER)
+    assert (told("a").state, told("a").attempts) == ("sent", 2)
+    assert post.sent == [("a", delivering.message_id(told("a").id))] * 2
+
+
+@pytest.mark.parametrize("state", ["queued", "sending", "suppressed"])
+def test_what_is_on_its_way_or_was_held_back_is_not_sent_again(house: House, post: Post, state: str) -> None:
     tell(alert("a"))
     with transaction():
         db.session.execute(update(Message).values(state=state))
@@ -122,8 +138,11 @@ def test_what_is_on_its_way_or_has_arrived_is_not_sent_again(house: House, post:
         delivering.retry(told("a").id, by=HELPDESK)
 
 
-def test_an_object_that_a_later_one_replaced_is_not_sent_again(house: House, post: Post) -> None:
-    post.troubles["ines"] = [Refused("550"), None]
+@pytest.mark.parametrize("trouble", [Refused("550"), None], ids=["failed", "sent"])
+def test_an_object_that_a_later_one_replaced_is_not_sent_again(
+    house: House, post: Post, trouble: Exception | None
+) -> None:
+    post.troubles["ines"] = [trouble, None]
     tell(chain(1))
     tell(chain(2))
     settle(house, DELIVER)

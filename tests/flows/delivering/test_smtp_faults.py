@@ -57,7 +57,6 @@ FAULTS: list[tuple[str, Fault, str]] = [
     ("dot", "554 5.7.1 looks like spam", "failed"),
     ("rcpt", "450 4.7.1 greylisted", "deferred"),
     ("rcpt", "552 5.2.2 mailbox full", "deferred"),
-    ("rcpt", "421 4.7.0 too many", "deferred"),
     ("rcpt", DROP, "deferred"),
     ("data", "451 4.3.0 later", "deferred"),
     ("data", "421 4.3.2 closing", "deferred"),
@@ -82,6 +81,16 @@ def test_a_fault_leaves_the_message_in_the_state_that_is_true_and_the_others_go_
     assert copies(server, *OTHERS) == dict.fromkeys(OTHERS, 1)
     if isinstance(fault, str) and state != "ambiguous":
         assert told(POISONED).last_answer == fault
+
+
+def test_where_mails_come_too_fast_all_of_that_domain_wait_and_then_all_go(house: House, server: SmtpFaults) -> None:
+    server.to(address(POISONED), "421 4.7.0 too many", step="rcpt")
+    tell(*map(alert, [POISONED, *OTHERS]))
+    delivering.deliver(ids())
+    before, after = OTHERS[:3], OTHERS[3:]
+    assert states(*OTHERS) == dict.fromkeys(before, "sent") | dict.fromkeys(after, "deferred")
+    days_go_by(house)
+    assert copies(server, POISONED, *OTHERS) == dict.fromkeys([POISONED, *OTHERS], 1)
 
 
 @pytest.mark.parametrize(("step", "fault"), [(step, fault) for step, fault, state in FAULTS if state == "failed"])

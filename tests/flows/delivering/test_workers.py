@@ -5,16 +5,15 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from conference_orchestrator.flows import delivering
 from conference_orchestrator.flows.delivering import SHIFT
 from conference_orchestrator.ledger import messages
-from conference_orchestrator.ledger.messages import LEASE, Message, State
+from conference_orchestrator.ledger.messages import LEASE, Claim, Message, State
 from conference_orchestrator.notify.sending import Refused
 from tests.house import House
 from tests.post import A_SECOND, DELIVER, Killed, Post, alert, ids, tell, told
@@ -93,10 +92,10 @@ def test_four_workers_on_one_batch_send_each_mail_once(house: House, post: Post)
 def test_without_the_fence_they_send_mails_twice(house: House, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control: the claim only looks."""
 
-    def look(connection: Connection, message_id: UUID, **_: object) -> Row[Any] | None:
-        unsent = select(Message.__table__).where(Message.id == message_id, Message.state != State.SENT)
-        return connection.execute(unsent).one_or_none()
+    def look(connection: Connection, _: object, message_id: UUID, **__: object) -> tuple[bool, Claim | None]:
+        unsent = select(Message.id).where(Message.id == message_id, Message.state != State.SENT)
+        return True, Claim(1, 0) if connection.execute(unsent).one_or_none() else None
 
-    monkeypatch.setattr(messages, "claim", look)
+    monkeypatch.setattr(messages, "mark_and_claim", look)
     monkeypatch.setattr(messages, "unfinished", lambda _: [])
     assert max(sent_by_four_workers(house, post).values()) > 1, "the harness can no longer see what it guards against"

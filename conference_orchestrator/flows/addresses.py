@@ -1,0 +1,46 @@
+"""Further addresses of a clinician: an answer from one of them counts as the person's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+
+from conference_orchestrator.flows.directory import flush
+from conference_orchestrator.kernel.database import db
+from conference_orchestrator.kernel.errors import Conflict, NotFound
+from conference_orchestrator.kernel.principal import Principal
+from conference_orchestrator.kernel.transaction import transaction
+from conference_orchestrator.network import clinicians
+from conference_orchestrator.network.clinicians import ClinicianAddress
+
+
+def listed(clinician_id: UUID, *, by: Principal) -> Sequence[ClinicianAddress]:
+    """The person's further addresses, by address."""
+    person = clinicians.get(clinician_id, visible_to=by)
+    statement = select(ClinicianAddress).where(ClinicianAddress.clinician_id == person.id)
+    return db.session.scalars(statement.order_by(ClinicianAddress.email)).all()
+
+
+def add(clinician_id: UUID, email: str, *, by: Principal) -> ClinicianAddress:
+    """Have the address known to be the person's too. Conflict when it is known to be somebody's already."""
+    with transaction() as tx:
+        person = clinicians.get(clinician_id, visible_to=by)
+        address = clinicians.canonical(email)
+        taken = Conflict(f"{address} is known already, as this clinician's or another's.")
+        if clinicians.by_email(address) is not None:
+            raise taken
+        added = ClinicianAddress(clinician_id=person.id, email=address, created_at=tx.now)
+        db.session.add(added)
+        flush(taken)
+    return added
+
+
+def remove(clinician_id: UUID, address_id: UUID, *, by: Principal) -> None:
+    """Forget a further address. NotFound when the person has no such one."""
+    with transaction():
+        found = next((one for one in listed(clinician_id, by=by) if one.id == address_id), None)
+        if found is None:
+            raise NotFound("This clinician has no such address.")
+        db.session.delete(found)
