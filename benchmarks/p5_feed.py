@@ -6,12 +6,14 @@ a WSGI server calls them, without a network.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -21,6 +23,7 @@ from werkzeug.test import EnvironBuilder
 
 from benchmarks.p3_year_of_rounds import application, define_round, new_groups
 from benchmarks.report import ROUNDS, Goal, Measured, WrongOutcome, end_in_order, table
+from conference_orchestrator import logs
 from conference_orchestrator.flows import feeding, joining
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.principal import Principal, Role
@@ -30,6 +33,7 @@ from conference_orchestrator.network.clinicians import Clinician
 from conference_orchestrator.network.networks import Network
 from conference_orchestrator.scheduling.conferences import Conference, Kind
 from conference_orchestrator.scheduling.sessions import Session
+from conference_orchestrator.settings import Settings
 from tests import postgres
 
 EVENTS = 575
@@ -69,15 +73,22 @@ class Reader:
 def measure(server_url: str, *, events: int = EVENTS, reads: int = READS, looks: int = LOOKS) -> list[Measured]:
     """On SQLite and on PostgreSQL, the first reading and the look that finds nothing new; answers each second."""
     # Each request is logged, as in the service; nobody reads it here.
-    found: list[Measured] = []
-    for name in ("SQLite", "PostgreSQL"):
-        with stage(name, server_url, events=events) as (ours, limit, etag):
-            for how, times, tag, goal in (("first", reads, None, FIRST), ("unchanged", looks, etag, UNCHANGED)):
-                pairs = [(ours.each_second(times, tag), limit.each_second(times, tag)) for _ in range(ROUNDS)]
-                work = f"a calendar of {events} events, {how}, {name}"
-                taken, ready = zip(*pairs, strict=True)
-                found.append(Measured(row="P5", work=work, unit="answers/s", ours=taken, limit=ready, goal=goal))
-    return found
+    logs.configure(Settings(log_format="json"))
+    with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
+        return [
+            one
+            for name in ("SQLite", "PostgreSQL")
+            for one in _measure(name, server_url, events=events, reads=reads, looks=looks)
+        ]
+
+
+def _measure(name: str, server_url: str, *, events: int, reads: int, looks: int) -> Iterator[Measured]:
+    with stage(name, server_url, events=events) as (ours, limit, etag):
+        for how, times, tag, goal in (("first", reads, None, FIRST), ("unchanged", looks, etag, UNCHANGED)):
+            pairs = [(ours.each_second(times, tag), limit.each_second(times, tag)) for _ in range(ROUNDS)]
+            taken, ready = zip(*pairs, strict=True)
+            work = f"a calendar of {events} events, {how}, {name}"
+            yield Measured(row="P5", work=work, unit="answers/s", ours=taken, limit=ready, goal=goal)
 
 
 @contextmanager

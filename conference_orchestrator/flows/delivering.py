@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 from functools import lru_cache
@@ -23,7 +23,7 @@ from conference_orchestrator.kernel import links, ports
 from conference_orchestrator.kernel.errors import RuleBroken
 from conference_orchestrator.kernel.outbox import Rank, Task
 from conference_orchestrator.kernel.principal import Principal
-from conference_orchestrator.kernel.times import rfc3339
+from conference_orchestrator.kernel.times import Clock, rfc3339
 from conference_orchestrator.kernel.transaction import Transaction, steps, transaction
 from conference_orchestrator.ledger import messages, suppressions
 from conference_orchestrator.ledger.messages import Claim, Draft, Message, Outcome, Recipient, State
@@ -170,16 +170,15 @@ def _send_all(connection: Connection, sender: MailSender, batch: Sequence[Row[An
 
     The mark of each is written with the claim of the next: half the commits.
     """
-    withheld = _withheld(connection, batch)
-    clock, pace = ports.clock(), _pace()
-    now = clock.now()
+    withheld, way = _withheld(connection, batch), _way_out(sender)
+    now = way.clock.now()
     until, done, finished = now + SHIFT, None, 0
     for row in batch:
-        now = clock.now()
+        now = way.clock.now()
         if now > until:
             break
-        domain = domain_of(row.address)
-        if (may_go_at := pace.may_go(domain, now)) > now:
+        domain = _domain(row)
+        if (may_go_at := way.pace.may_go(domain, now)) > now:
             messages.postpone(connection, row.id, until=may_go_at, answer=f"waits: mails to {domain} go too fast")
             continue
         is_marked, claim = messages.mark_and_claim(connection, done, row.id, worker=worker, now=now)
@@ -187,10 +186,36 @@ def _send_all(connection: Connection, sender: MailSender, batch: Sequence[Row[An
             # It may have waited for the one that was marked in the same statement.
             claim = messages.claim(connection, row.id, worker=worker, now=now)
         finished += is_marked and done is not None and done.state in messages.ENDED
-        done = _send(sender, row, claim, withheld=withheld.get(row.id)) if claim is not None else None
+        done = _send(way, row, claim, withheld=withheld.get(row.id)) if claim is not None else None
     if done is not None:
         finished += messages.mark(connection, done, worker=worker, now=now) and done.state in messages.ENDED
     return finished == len(batch)
+
+
+@dataclass(frozen=True)
+class _WayOut:
+    """What the mails of a batch share on their way out; looked up once."""
+
+    sender: MailSender
+    own_address: str
+    clock: Clock
+    pace: Pace
+
+
+def _way_out(sender: MailSender) -> _WayOut:
+    # The pace belongs to the process and to the way that the application's mail leaves.
+    pace = PACES.setdefault(open_mail(), Pace())
+    return _WayOut(sender, _own_address(), ports.clock(), pace)
+
+
+def _domain(row: Row[Any]) -> str:
+    return _domain_as_one(row.address.rpartition("@")[2])
+
+
+# Many people of a mailing share a domain, and the DNS's way to write it takes time to find.
+@lru_cache(maxsize=1024)
+def _domain_as_one(domain: str) -> str:
+    return domain_of(f"@{domain}")
 
 
 def _withheld(connection: Connection, batch: Sequence[Row[Any]]) -> dict[UUID, str]:
@@ -212,44 +237,38 @@ def _withheld(connection: Connection, batch: Sequence[Row[Any]]) -> dict[UUID, s
     return found
 
 
-def _send(sender: MailSender, row: Row[Any], claim: Claim, *, withheld: str | None) -> Outcome:
+def _send(way: _WayOut, row: Row[Any], claim: Claim, *, withheld: str | None) -> Outcome:
     """One message: compose and send. Whatever goes wrong with it, the others go on."""
     try:
         shared = _shared(row)
-        if reason := withheld or _outdated(row, shared):
+        if reason := withheld or _outdated(row, shared, now=way.clock.now()):
             return Outcome(message_id=row.id, state=State.SUPPRESSED, answer=reason)
-        answer = sender.send(_own_address(), row.address, _mail(row, shared))
+        answer = way.sender.send(way.own_address, row.address, _mail(row, shared))
     except Refused as error:
         return Outcome(message_id=row.id, state=State.FAILED, answer=str(error))
     except (Deferred, Lost) as error:
         if isinstance(error, TooFast):
-            _pace().too_fast(domain_of(row.address), ports.clock().now())
-        return _again(row, claim, error)
+            way.pace.too_fast(_domain(row), way.clock.now())
+        return _again(row, claim, error, now=way.clock.now())
     except Exception as error:
         # The message itself is at fault: the helpdesk sees it, and the other messages of the batch go out.
         log.exception("message cannot be composed", message=str(row.id), kind=row.kind)
         answer = f"It could not be composed: {type(error).__name__}"
         return Outcome(message_id=row.id, state=State.FAILED, answer=answer)
-    now = ports.clock().now()
-    _pace().went(domain_of(row.address), now)
+    now = way.clock.now()
+    way.pace.went(_domain(row), now)
     return Outcome(message_id=row.id, state=State.SENT, answer=answer, sent_at=now)
 
 
-def _pace() -> Pace:
-    """The pace of this process on the way that the application's mail leaves."""
-    return PACES.setdefault(open_mail(), Pace())
-
-
-def _outdated(row: Row[Any], shared: str) -> str | None:
+def _outdated(row: Row[Any], shared: str, *, now: datetime) -> str | None:
     outdated_at = _outdated_at(row.kind, shared)
-    if outdated_at is None or outdated_at > ports.clock().now():
+    if outdated_at is None or outdated_at > now:
         return None
     return f"not sent: outdated since {rfc3339(outdated_at)}"
 
 
-def _again(row: Row[Any], claim: Claim, error: Deferred | Lost) -> Outcome:
+def _again(row: Row[Any], claim: Claim, error: Deferred | Lost, *, now: datetime) -> Outcome:
     """The message waits for its next attempt, unless its time is over."""
-    now = ports.clock().now()
     if isinstance(error, Lost):
         state = State.AMBIGUOUS
     else:
@@ -280,7 +299,16 @@ def _mail(row: Row[Any] | Message, shared: str) -> bytes:
 
 def facts_of(row: Row[Any] | Message) -> kinds.Facts:
     """What the message tells, with the personal links made now."""
-    return kinds.facts_from_json(row.kind, {**row.facts, **_links(row)})
+    data = {**row.facts, **_links(row)}
+    if series := row.facts.get("series"):
+        data["series"] = {**series, "changed": [_with_entry(one) for one in series["changed"]]}
+    return kinds.facts_from_json(row.kind, data)
+
+
+def _with_entry(session: Mapping[str, Any]) -> dict[str, Any]:
+    """A session of a series, with the way in that is made for this person alone where there is one."""
+    entry = session["entry"]
+    return {**session, "join_url": links.url(ENTRY + links.token(ENTRY_PURPOSE, UUID(entry)))} if entry else {**session}
 
 
 def _composed(row: Row[Any] | Message, reader: Reader, shared: str) -> Composed:

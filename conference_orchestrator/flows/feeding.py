@@ -27,7 +27,7 @@ from conference_orchestrator.kernel.transaction import transaction
 from conference_orchestrator.ledger.invitations import UNREGISTERED, CalendarObject, Invitation, Method
 from conference_orchestrator.network import clinicians, feeds, tokens
 from conference_orchestrator.network.clinicians import Clinician, ClinicianNetwork
-from conference_orchestrator.network.feeds import Feed
+from conference_orchestrator.network.feeds import Feed, Owner
 from conference_orchestrator.notify import kinds
 from conference_orchestrator.notify.feed import feed_bytes
 from conference_orchestrator.scheduling.conferences import Conference
@@ -75,15 +75,16 @@ class Calendar:
     """What a feed shows now: `etag` (RFC 9110, 8.8.1: strong) changes with every byte of `data`."""
 
     etag: str
-    owner: UUID
+    owner: Owner
     after: datetime
     personal: frozenset[str]
 
     def data(self) -> bytes:
         """The calendar, as text/calendar in UTF-8; the same bytes as long as nothing changed."""
-        rows: CursorResult[Any] = db.session.connection().execute(_ROWS, {"person": self.owner, "after": self.after})
+        rows: CursorResult[Any] = db.session.connection().execute(_ROWS, {"person": self.owner.id, "after": self.after})
         organizer = _organizer()
-        return feed_bytes(_facts(row, is_personal=row.provider in self.personal, organizer=organizer) for row in rows)
+        events = (_facts(row, is_personal=row.provider in self.personal, organizer=organizer) for row in rows)
+        return feed_bytes(events, language=self.owner.language)
 
 
 def read(word: str) -> Calendar:
@@ -92,10 +93,11 @@ def read(word: str) -> Calendar:
     The tag is read before the objects: what changes in between is told again at the next look.
     """
     owner, after = feeds.owner_of(word), ports.clock().now() - SHOWN_AFTER
-    told = db.session.connection().execute(_FINGERPRINT, {"person": owner, "after": after}).all()
+    told = db.session.connection().execute(_FINGERPRINT, {"person": owner.id, "after": after}).all()
     personal = frozenset(provider for provider, _ in told if has_personal_links(provider))
     # What stands in every calendar: our words, our address, the key that signs personal links, the helpdesk's mailbox.
-    everywhere = [__version__, links.url(""), links.token("feed", owner), _organizer(), *sorted(personal)]
+    told_by = [__version__, owner.language, links.url(""), links.token("feed", owner.id), _organizer()]
+    everywhere = [*told_by, *sorted(personal)]
     seen = hashlib.sha256("\n".join(everywhere).encode())
     for provider, shown in told:
         seen.update(f"\n\n{provider}\n{shown}".encode())

@@ -203,11 +203,13 @@ def _draft(uid: str, step: Step, person: Clinician, content: SeriesContent, *, n
     of_date = rfc3339(step.on) if step.on else "all"
     shown = content.on(step.on) if step.on else _next(content, now=now)
     own = _own_invitations(person.id, content, step)
+    of_session = own.get(shown.session_id) if step.on else None
+    facts = _facts(uid, step, content, shown, own, now=now)
     message = draft(
-        _facts(uid, step, content, shown, own, now=now),
+        replace(facts, has_personal_link=of_session is not None and shown.is_personal),
         to=to_clinician(person),
         cause=f"{uid}:{step.sequence}:{step.method}:{of_date}:{step.number}",
-        link_subject=own.get(shown.session_id) if step.on and shown.session_id else held.id,
+        link_subject=of_session or held.id,
         chain=f"{uid}:{person.id}",
         number=step.number,
         references=held.first_message,

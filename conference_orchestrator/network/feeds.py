@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Select, bindparam, select
@@ -28,18 +29,25 @@ class Feed(Identified, Model):
 
 # Asked by programs day and night: built once.
 _OWNER = (
-    select(Feed.clinician_id)
+    select(Feed.clinician_id, Clinician.language)
     .join(Clinician, Clinician.id == Feed.clinician_id)
     .where(Feed.sha256 == bindparam("sha256"), Feed.revoked_at.is_(None), Clinician.state == State.ACTIVE)
 )
 
 
-def owner_of(word: str) -> UUID:
+class Owner(NamedTuple):
+    """Whose calendar it is, and the language of its words."""
+
+    id: UUID
+    language: str
+
+
+def owner_of(word: str) -> Owner:
     """Whose calendar the address shows; NotFound when it is unknown or revoked, or its owner was erased."""
-    owner = db.session.connection().execute(_OWNER, {"sha256": digest(word)}).scalar()
+    owner = db.session.connection().execute(_OWNER, {"sha256": digest(word)}).one_or_none()
     if owner is None:
         raise NotFound("There is no calendar at this address (any more).")
-    return owner
+    return Owner(*owner)
 
 
 def get(feed_id: UUID, *, of: Select[UUID]) -> Feed:

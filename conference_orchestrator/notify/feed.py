@@ -15,6 +15,7 @@ from conference_orchestrator.kernel.errors import Invalid
 from conference_orchestrator.kernel.text import nfc, one_line_problem
 from conference_orchestrator.notify.calendar import PRODUCT, description, summary, web_address
 from conference_orchestrator.notify.kinds import EventFacts
+from conference_orchestrator.notify.languages import SOURCE, language_of
 
 # The calendar may be shown beside others, on a screen that others see: it names nobody and no disease.
 NAME = "Network meetings"
@@ -22,8 +23,10 @@ LOOK_AGAIN = "PT6H"
 LONGEST_LINE = 75  # octets, without the line break (RFC 5545, 3.1)
 
 
-def feed_bytes(events: Iterable[EventFacts]) -> bytes:
+def feed_bytes(events: Iterable[EventFacts], *, language: str = SOURCE) -> bytes:
     """The calendar with one VEVENT for each of the events, in their order, folded, CRLF; nobody is listed as invited.
+
+    `language` is the reader's, as a BCP 47 tag.
 
     A text that could start another property is shown without what would do so: one such meeting does not hide the
     others. Raises TypeError for a naive time.
@@ -39,13 +42,14 @@ def feed_bytes(events: Iterable[EventFacts]) -> bytes:
         f"REFRESH-INTERVAL;VALUE=DURATION:{LOOK_AGAIN}",
         f"X-PUBLISHED-TTL:{LOOK_AGAIN}",
     ]
+    words = language_of(language)
     for facts in events:
-        lines += _event(facts)
+        lines += _event(facts, words)
     lines.append("END:VCALENDAR")
     return "".join(_folded(line) for line in lines).encode()
 
 
-def _event(facts: EventFacts) -> Iterator[str]:
+def _event(facts: EventFacts, language: str) -> Iterator[str]:
     link = _link(facts.join_url)
     shown = facts if link == facts.join_url else dataclasses.replace(facts, join_url=link)
     yield "BEGIN:VEVENT"
@@ -54,13 +58,13 @@ def _event(facts: EventFacts) -> Iterator[str]:
     yield f"DTSTAMP:{_utc(facts.dtstamp)}"
     yield f"DTSTART:{_utc(facts.starts_at)}"
     yield f"DTEND:{_utc(facts.ends_at)}"
-    yield f"SUMMARY:{_text(summary(shown))}"
+    yield f"SUMMARY:{_text(summary(shown, language))}"
     yield "CLASS:PRIVATE"
     yield "TRANSP:OPAQUE"
     # Whoever publishes is named (RFC 5546, 3.2.1); without a name, since it is the helpdesk's mailbox.
     yield f"ORGANIZER:mailto:{_one_line(facts.organizer_address)}"
     yield "STATUS:CONFIRMED"
-    yield f"DESCRIPTION:{_prose(description(shown))}"
+    yield f"DESCRIPTION:{_prose(description(shown, language))}"
     if link:
         yield f"LOCATION:{_escaped(link)}"
         yield f"URL:{link}"

@@ -312,3 +312,12 @@ def test_an_address_is_a_clinicians_own_business(people: SimpleNamespace) -> Non
         feeding.revoke(opened.id, by=Principal(role=Role.CLINICIAN, clinician_id=people.ines.id))
     with pytest.raises(Invalid, match="clinician"):
         feeding.open_feed(by=HELPDESK)
+
+
+def test_the_words_are_in_the_language_of_the_reader(people: SimpleNamespace, group: ExpertGroup) -> None:
+    word = address(people.anna)
+    tag = calendar(word)[0]
+    with transaction():
+        db.session.execute(update(Clinician).where(Clinician.id == people.anna.id).values(language="de"))
+    assert shown(word)[0]["summary"] == "Brain: Sitzung der Expertengruppe"
+    assert calendar(word)[0] != tag

@@ -21,6 +21,7 @@ from conference_orchestrator.flows import (
     rounds,
     series_answering,
 )
+from conference_orchestrator.flows.hosting import provider_named
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import NotFound
 from conference_orchestrator.kernel.principal import Principal, Role
@@ -355,3 +356,23 @@ def test_the_mail_holds_one_object_with_the_dates_as_the_rule_gives_them(
         "RECURRENCE-ID;TZID=Europe/Berlin:20261124T110000",
     ]
     assert single.references == delivering.message_id(whole.id)
+
+
+def test_where_everybody_gets_a_link_of_the_own_each_date_has_the_one_of_its_holder(
+    house: House, scene: Scene, people: SimpleNamespace, mails: Mails
+) -> None:
+    provider_named.fill(house.app, lambda _: FaultyProvider(personal_links=True))
+    group = scene.group("sarcoma", people.anna, people.emil)
+    choose(group, people.anna.id, CalendarStyle.SERIES)
+    choose(group, people.emil.id, CalendarStyle.WHOLE_SERIES)
+    settle(house, *WORK)
+    mails()
+    scene.allocated(people.ines, group)
+    settle(house, *WORK)
+    links = {}
+    for message in mails.new():
+        assert "/j/" not in str(message.facts), "made when the mail is sent, kept nowhere"
+        unfolded = "\n".join(ics(message)).replace("\n ", "")
+        (links[message.name],) = {line[4:] for line in unfolded.splitlines() if line.startswith("URL:")}
+    assert len(set(links.values())) == 3
+    assert all("/j/" in link for link in links.values())
