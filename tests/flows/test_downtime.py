@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from conference_orchestrator.flows import digesting, offering, watching
+from conference_orchestrator.flows import delivering, digesting, offering, watching
 from conference_orchestrator.jobs.timetable import EVERY
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.ledger.messages import Message
@@ -128,6 +128,7 @@ def test_a_mail_tells_of_the_past_once_nobody_looks_whether_it_is_outdated(
 ) -> None:
     """The negative control."""
     monkeypatch.setattr(kinds.SlotOffer, "outdated_at", None)
+    monkeypatch.setattr(delivering, "_outdated_at", delivering._outdated_at.__wrapped__)  # remembers nothing
     assert told_afterwards(down_before_the_mails)["inês", "slot-offer"] == 1
 
 

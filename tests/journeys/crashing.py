@@ -21,7 +21,7 @@ from conference_orchestrator.providers.webex import WebexProvider
 
 SHORT = timedelta(seconds=2)
 # On a busy machine a task may take longer than that, and one that outlasts its lease counts as failed.
-LEASE_OF_TASKS = timedelta(seconds=5)
+LEASE_OF_TASKS = timedelta(seconds=4)
 
 
 def die(*_: object) -> NoReturn:

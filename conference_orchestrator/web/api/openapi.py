@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from http import HTTPStatus
+from threading import Lock
 from typing import Any
 
 import flask_smorest
@@ -16,6 +17,8 @@ from conference_orchestrator.kernel.principal import Role
 from conference_orchestrator.web.api import RESOURCES
 from conference_orchestrator.web.policy import EVERYBODY, POLICY, action_of, allow
 from conference_orchestrator.web.problems import MEDIA_TYPE, ProblemSchema
+
+KEPT = "conference_orchestrator.openapi"
 
 docs = Blueprint("docs", __name__, url_prefix="/api", template_folder="templates")
 
@@ -46,13 +49,43 @@ IF_MATCH = {
 
 
 class _Api(flask_smorest.Api):  # type: ignore[misc]
-    """flask-smorest's collection of resources, with our errors instead of its own."""
+    """flask-smorest's collection of resources, with our errors instead of its own, described when somebody asks.
+
+    To describe them takes half of a start, and most processes are never asked.
+    """
 
     ERROR_SCHEMA = ProblemSchema
     DEFAULT_ERROR_RESPONSE_NAME = None
 
+    def register_blueprint(self, resource: Any) -> None:
+        """Add the routes of the resource."""
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][resource.name] = self
+        self._app.register_blueprint(resource)
+
+    def describe(self) -> dict[str, Any]:
+        """The description of all resources; asked once."""
+        for resource in RESOURCES:
+            resource.register_views_in_doc(self, self._app, self.spec, name=resource.name, parameters=None)
+            self.spec.tag({"name": resource.name, "description": resource.description})
+        return _complete(self._app, self.spec.to_dict())
+
     def _register_error_handlers(self) -> None:
         """Errors are told by `web/problems.py`, the one place."""
+
+
+class _Description:
+    """The description of the API, made when it is first asked for."""
+
+    def __init__(self, api: _Api) -> None:
+        self._api = api
+        self._lock = Lock()
+        self._told: dict[str, Any] | None = None
+
+    def told(self) -> dict[str, Any]:
+        with self._lock:
+            if self._told is None:
+                self._told = self._api.describe()
+            return self._told
 
 
 def register(app: Flask) -> None:
@@ -71,23 +104,21 @@ def register(app: Flask) -> None:
     for resource in RESOURCES:
         api.register_blueprint(resource)
     app.register_blueprint(docs)
-    app.extensions["conference_orchestrator.openapi"] = _complete(app, api.spec.to_dict())
+    app.extensions[KEPT] = _Description(api)
 
 
 @docs.get("/v1/openapi.json")
 @allow("documentation.read")
 def description() -> Response:
     """The description for programs."""
-    return current_app.response_class(
-        json.dumps(current_app.extensions["conference_orchestrator.openapi"]), mimetype="application/json"
-    )
+    return current_app.response_class(json.dumps(current_app.extensions[KEPT].told()), mimetype="application/json")
 
 
 @docs.get("/docs")
 @allow("documentation.read")
 def readable() -> str:
     """The description for people."""
-    return render_template("api_docs.html", api=current_app.extensions["conference_orchestrator.openapi"])
+    return render_template("api_docs.html", api=current_app.extensions[KEPT].told())
 
 
 def _name(schema: Any) -> str:

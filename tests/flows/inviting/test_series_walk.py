@@ -247,7 +247,7 @@ def test_a_calendar_program_shows_the_round_as_it_is_whatever_happens(house: Hou
     run_state_machine_as_test(
         walk_in(house),
         settings=settings(
-            max_examples=5,
+            max_examples=4,
             stateful_step_count=14,
             deadline=None,
             database=None,
