@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 import structlog
 from sqlalchemy import Connection, Row, select
 
+from conference_orchestrator.flows import suppressing
 from conference_orchestrator.kernel import links, ports
 from conference_orchestrator.kernel.errors import RuleBroken
 from conference_orchestrator.kernel.outbox import Rank, Task
@@ -60,8 +61,6 @@ LINKS = {
 }
 # The way into a meeting that lets in by personal links: see `entering`.
 ENTRY_PURPOSE, ENTRY = "join", "/j/"
-# Where a person says that reminders are not wanted: see `suppressing`.
-UNSUBSCRIBE_PURPOSE, UNSUBSCRIBE = "unsubscribe", "/u/"
 
 # Why an address gets no mail at all, in words for the helpdesk.
 NO_MAIL = {
@@ -350,7 +349,7 @@ def _unsubscribe_url(row: Row[Any] | Message) -> str | None:
     """Where one click ends reminders. What else we send is an answer, or somebody waits for it."""
     if row.kind != kinds.Reminder.kind or row.clinician_id is None:
         return None
-    return links.url(UNSUBSCRIBE + links.token(UNSUBSCRIBE_PURPOSE, row.clinician_id))
+    return suppressing.unsubscribe_url(row.clinician_id)
 
 
 def message_id(row_id: UUID) -> str:

@@ -72,7 +72,7 @@ def one(message_id: UUID) -> Json:
 @deliveries_api.arguments(Nothing)
 @deliveries_api.response(200, DeliverySchema)
 def retry(_nothing: Json, message_id: UUID) -> Json:
-    """Send a failed or doubtful mail again; it keeps its Message-ID."""
+    """Send a failed, doubtful or sent mail again; it keeps its Message-ID."""
     visible = deliveries.get(message_id, visible_to=principal())
     return _shown(delivering.retry(visible.id, by=principal()))
 
