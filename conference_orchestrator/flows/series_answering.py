@@ -87,7 +87,6 @@ class SeriesView:
     clinician: Clinician
     group_name: str
     network_id: UUID
-    time_zone: str
     state: str
     answer: str | None
     answered_at: datetime | None
@@ -109,7 +108,6 @@ def shown(token: str) -> SeriesView | None:
         clinician=person,
         group_name=held.content.group_name,
         network_id=expert_groups.get(of.group_id, visible_to=SYSTEM).network_id,
-        time_zone=held.content.time_zone,
         state=held.obstacle(now=now) or "open",
         answer=row.answer,
         answered_at=row.answered_at,
@@ -127,7 +125,8 @@ def answer(token: str, said: Answer) -> bool:
         return False
     with transaction() as tx:
         held = hold(row.uid, row.clinician_id, at=None, on=None)
-        if isinstance(held, str) or (standing := held.obstacle(now=tx.now)):
+        standing = "cancelled" if isinstance(held, str) else held.obstacle(now=tx.now)
+        if isinstance(held, str) or standing is not None:
             raise RuleBroken(f"This invitation is {standing}: there is nothing to answer any more.")
         held.take(tx, said)
     return True

@@ -127,10 +127,13 @@ def issue(
 
 
 def keep(uid: str, content: SeriesContent, *, series_id: UUID, at: datetime) -> None:
-    """Have the object say this without telling anybody yet: it is told with what comes next."""
+    """Have the object follow the rule that this one follows, without telling anybody yet.
+
+    What it says of single dates stays as it was told: else nobody would be told of a date that changed meanwhile.
+    """
     state = _locked(uid, content, series_id=series_id, at=at)
-    if state is not None:
-        before = SeriesContent.from_json(state.content)
+    before = SeriesContent.from_json(state.content) if state is not None else content
+    if state is not None and before.ruling != content.ruling:
         state.content = replace(content, timed=before.timed).to_json()
 
 

@@ -45,6 +45,11 @@ class SeriesContent:
     changed: Mapping[datetime, Single] = field(default_factory=dict)
     timed: Mapping[datetime | None, int] = field(default_factory=dict)
 
+    @property
+    def ruling(self) -> tuple[str, str, datetime, datetime]:
+        """What makes every session of it."""
+        return self.rule, self.time_zone, self.starts_at, self.ends_at
+
     def dates(self, *, from_on: date, until_on: date = date.max) -> Iterator[date]:
         """The dates that the rule gives from one date to another on the wall of its zone, both included, in order."""
         start = times.wall(self.starts_at, self.time_zone).date()
@@ -133,15 +138,14 @@ def change(before: SeriesContent, after: SeriesContent, *, now: datetime) -> Cha
 
     A date that comes back can only be told with the whole series: no single object takes an EXDATE away.
     """
-    ruling = ("rule", "time_zone", "starts_at", "ends_at", "until")
     ahead = {on for on in before.left_out ^ after.left_out if on > now}
     gone = sorted(ahead & after.left_out)
     different = sorted(
         on
         for on in before.changed.keys() | after.changed.keys()
-        if before.on(on) != after.on(on) and on not in after.left_out and after.on(on).ends_at > now
+        if before.on(on)[:3] != after.on(on)[:3] and on not in after.left_out and after.on(on).ends_at > now
     )
-    is_whole = any(getattr(before, name) != getattr(after, name) for name in ruling) or ahead & before.left_out
+    is_whole = before.ruling != after.ruling or before.until != after.until or ahead & before.left_out
     if is_whole or len(gone) + len(different) > MOST_SINGLE:
         return Change(is_whole=True)
     return Change(gone=tuple(gone), different=tuple(different))

@@ -358,6 +358,33 @@ def test_the_mail_holds_one_object_with_the_dates_as_the_rule_gives_them(
     assert single.references == delivering.message_id(whole.id)
 
 
+def test_a_change_of_the_round_that_people_do_not_see_hides_no_move(
+    house: House, scene: Scene, group: ExpertGroup, anna_by_series: SimpleNamespace, mails: Mails
+) -> None:
+    arranging.change_series(series_of(group).id, {"start_time": time(12)}, by=HELPDESK)
+    settle(house, *WORK)
+    mails()
+    move_session(scene, group, hours=2)
+    arranging.change_series(series_of(group).id, {"host_margin_minutes": 10}, by=HELPDESK)
+    settle(house, *WORK)
+    (sent,) = [m for m in mails.new() if m.facts["what_changed"] != ["dates"]]
+    assert sent.facts["what_changed"] == ["time"]
+
+
+def test_a_date_that_was_moved_ahead_of_the_horizon_is_not_told_again_once_it_is_made(
+    house: House, group: ExpertGroup, anna_by_series: SimpleNamespace, mails: Mails
+) -> None:
+    moved = {"on": date(2027, 6, 1), "kind": "move", "starts_at": datetime(2027, 6, 2, 9, tzinfo=UTC)}
+    arranging.add_exception(series_of(group).id, moved, by=HELPDESK)
+    settle(house, *WORK)
+    mails()
+    house.clock.at += timedelta(weeks=4)
+    arranging.extend()
+    inviting.refresh_group(group.id)
+    settle(house, *WORK)
+    assert mails() == []
+
+
 def test_where_everybody_gets_a_link_of_the_own_each_date_has_the_one_of_its_holder(
     house: House, scene: Scene, people: SimpleNamespace, mails: Mails
 ) -> None:
