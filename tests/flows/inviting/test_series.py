@@ -371,20 +371,6 @@ def test_a_change_of_the_round_that_people_do_not_see_hides_no_move(
     assert sent.facts["what_changed"] == ["time"]
 
 
-def test_a_date_that_was_moved_ahead_of_the_horizon_is_not_told_again_once_it_is_made(
-    house: House, group: ExpertGroup, anna_by_series: SimpleNamespace, mails: Mails
-) -> None:
-    moved = {"on": date(2027, 6, 1), "kind": "move", "starts_at": datetime(2027, 6, 2, 9, tzinfo=UTC)}
-    arranging.add_exception(series_of(group).id, moved, by=HELPDESK)
-    settle(house, *WORK)
-    mails()
-    house.clock.at += timedelta(weeks=4)
-    arranging.extend()
-    inviting.refresh_group(group.id)
-    settle(house, *WORK)
-    assert mails() == []
-
-
 def test_where_everybody_gets_a_link_of_the_own_each_date_has_the_one_of_its_holder(
     house: House, scene: Scene, people: SimpleNamespace, mails: Mails
 ) -> None:
