@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 from uuid import UUID
 
@@ -20,14 +20,14 @@ from conference_orchestrator.flows.delivering import ENTRY, ENTRY_PURPOSE
 from conference_orchestrator.flows.entering import has_personal_links
 from conference_orchestrator.kernel import links, ports
 from conference_orchestrator.kernel.database import db
-from conference_orchestrator.kernel.errors import Invalid, NotPermitted
+from conference_orchestrator.kernel.errors import Invalid, NotFound, NotPermitted
 from conference_orchestrator.kernel.paging import Page, Paging
 from conference_orchestrator.kernel.principal import Principal, Role
 from conference_orchestrator.kernel.transaction import transaction
 from conference_orchestrator.ledger.invitations import UNREGISTERED, CalendarObject, Invitation, Method
 from conference_orchestrator.network import clinicians, feeds, tokens
 from conference_orchestrator.network.clinicians import Clinician, ClinicianNetwork
-from conference_orchestrator.network.feeds import Feed, Owner
+from conference_orchestrator.network.feeds import Feed
 from conference_orchestrator.notify import kinds
 from conference_orchestrator.notify.feed import feed_bytes
 from conference_orchestrator.scheduling.conferences import Conference
@@ -58,7 +58,7 @@ _HELD = (
 _TEXTS: list[ColumnElement[str]] = [func.coalesce(cast(column, String), "") for column in _SHOWN]
 _ONE_TEXT = reduce(lambda line, text: line + "\t" + text, _TEXTS)
 _FINGERPRINT = (
-    select(Conference.provider, func.aggregate_strings(_ONE_TEXT, "\n"))
+    select(Conference.provider, func.aggregate_strings(_ONE_TEXT, "\n"), func.min(CalendarObject.ends_at))
     .where(*_HELD)
     .group_by(Conference.provider)
     .order_by(Conference.provider)
@@ -68,6 +68,30 @@ _ROWS = (
     .where(*_HELD)
     .order_by(CalendarObject.starts_at, CalendarObject.uid)
 )
+# Whose calendar it is, and a number that rises with each change of what the person holds.
+_OWNER = feeds.OWNER.add_columns(
+    select(func.sum(Invitation.number)).where(Invitation.clinician_id == feeds.Feed.clinician_id).scalar_subquery()
+)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What a person's calendar shows, as a fingerprint; true while the numbers add up to `changes`, in a time."""
+
+    changes: int | None
+    fingerprint: str
+    providers: frozenset[str]
+    from_after: datetime
+    to_after: datetime
+
+    def is_true(self, changes: int | None, after: datetime) -> bool:
+        """Whether it is what a reading would give."""
+        return changes == self.changes and self.from_after <= after < self.to_after
+
+
+# What was read lately in this process, by person: nearly every look finds what the one before it found.
+_LATELY: dict[UUID, _Shown] = {}
+_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True)
@@ -75,16 +99,18 @@ class Calendar:
     """What a feed shows now: `etag` (RFC 9110, 8.8.1: strong) changes with every byte of `data`."""
 
     etag: str
-    owner: Owner
+    owner_id: UUID
+    language: str
     after: datetime
     personal: frozenset[str]
 
     def data(self) -> bytes:
         """The calendar, as text/calendar in UTF-8; the same bytes as long as nothing changed."""
-        rows: CursorResult[Any] = db.session.connection().execute(_ROWS, {"person": self.owner.id, "after": self.after})
+        given = {"person": self.owner_id, "after": self.after}
+        rows: CursorResult[Any] = db.session.connection().execute(_ROWS, given)
         organizer = _organizer()
         events = (_facts(row, is_personal=row.provider in self.personal, organizer=organizer) for row in rows)
-        return feed_bytes(events, language=self.owner.language)
+        return feed_bytes(events, language=self.language)
 
 
 def read(word: str) -> Calendar:
@@ -92,16 +118,30 @@ def read(word: str) -> Calendar:
 
     The tag is read before the objects: what changes in between is told again at the next look.
     """
-    owner, after = feeds.owner_of(word), ports.clock().now() - SHOWN_AFTER
-    told = db.session.connection().execute(_FINGERPRINT, {"person": owner.id, "after": after}).all()
-    personal = frozenset(provider for provider, _ in told if has_personal_links(provider))
+    found = db.session.connection().execute(_OWNER, {"sha256": tokens.digest(word)}).one_or_none()
+    if found is None:
+        raise NotFound("There is no calendar at this address (any more).")
+    owner_id, language, changes = found
+    after = ports.clock().now() - SHOWN_AFTER
+    shown = _LATELY.get(owner_id)
+    if shown is None or not shown.is_true(changes, after):
+        shown = _LATELY[owner_id] = _read(owner_id, changes, after)
+        if len(_LATELY) > _REMEMBERED:
+            _LATELY.clear()
+    personal = frozenset(filter(has_personal_links, shown.providers))
     # What stands in every calendar: our words, our address, the key that signs personal links, the helpdesk's mailbox.
-    told_by = [__version__, owner.language, links.url(""), links.token("feed", owner.id), _organizer()]
-    everywhere = [*told_by, *sorted(personal)]
-    seen = hashlib.sha256("\n".join(everywhere).encode())
-    for provider, shown in told:
-        seen.update(f"\n\n{provider}\n{shown}".encode())
-    return Calendar(seen.hexdigest()[:32], owner, after, personal)
+    told_by = [__version__, language, links.url(""), links.token("feed", owner_id), _organizer()]
+    seen = hashlib.sha256("\n".join([*told_by, *sorted(personal), shown.fingerprint]).encode())
+    return Calendar(seen.hexdigest()[:32], owner_id, language, after, personal)
+
+
+def _read(owner_id: UUID, changes: int | None, after: datetime) -> _Shown:
+    told = db.session.connection().execute(_FINGERPRINT, {"person": owner_id, "after": after}).all()
+    seen = hashlib.sha256()
+    for provider, texts, _ in told:
+        seen.update(f"\n\n{provider}\n{texts}".encode())
+    until = min((ends_at for *_, ends_at in told), default=datetime.max.replace(tzinfo=UTC))
+    return _Shown(changes, seen.hexdigest(), frozenset(provider for provider, *_ in told), after, until)
 
 
 def open_feed(name: str | None = None, *, clinician: str | UUID | None = None, by: Principal) -> tuple[Feed, str]:
@@ -154,7 +194,12 @@ def _facts(row: Row[Any], *, is_personal: bool, organizer: str) -> kinds.EventFa
 
 
 def _organizer() -> str:
-    return parseaddr(ports.settings().reply_to)[1]
+    return _address_of(ports.settings().reply_to)
+
+
+@lru_cache(maxsize=8)
+def _address_of(mailbox: str) -> str:
+    return parseaddr(mailbox)[1]
 
 
 def _whom(reference: str | UUID | None, *, by: Principal) -> Clinician:

@@ -25,17 +25,22 @@ def nfc(value: str) -> str:
 def one_line_problem(value: str) -> str | None:
     """What is wrong with a one-line text, in words for the person who typed it; None when it may be used."""
     value = nfc(value)
-    categories = {unicodedata.category(character) for character in value}
-    if re.search("[\r\n\x0b\x0c\x85\u2028\u2029]", value):
-        return "Must be one line, without line breaks."
-    if categories & {"Cc", "Cs"}:
-        return "Must not contain control characters."
-    if _BIDI_CONTROLS.search(value):
-        return "Must not contain characters that change the direction of writing."
+    if not (value.isascii() and value.isprintable()) and (problem := _character_problem(value)):
+        return problem
     # An encoded word spans from "=?" to the next "?="; the find keeps this linear in the length of the text.
     start = value.find("=?")
     if start >= 0 and "?=" in value[start + 2 :]:
         return "Must not contain mail-encoded words (=?...?=)."
+    return None
+
+
+def _character_problem(value: str) -> str | None:
+    if re.search("[\r\n\x0b\x0c\x85\u2028\u2029]", value):
+        return "Must be one line, without line breaks."
+    if {unicodedata.category(character) for character in value} & {"Cc", "Cs"}:
+        return "Must not contain control characters."
+    if _BIDI_CONTROLS.search(value):
+        return "Must not contain characters that change the direction of writing."
     return None
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, UniqueConstraint, false, func, select
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from conference_orchestrator.kernel.database import Identified, Model, db, insert_new, one_of
@@ -71,15 +71,16 @@ class Invitation(Identified, Model):
         one_of("method", Method),
         one_of("answer", Answer),
         UniqueConstraint("uid", "clinician_id"),
+        Index(None, "clinician_id", "number"),
     )
 
     uid: Mapped[str] = mapped_column(ForeignKey("calendar_object.uid"))
-    clinician_id: Mapped[UUID] = mapped_column(ForeignKey("clinician.id"), index=True)
+    clinician_id: Mapped[UUID] = mapped_column(ForeignKey("clinician.id"))
     conference_id: Mapped[UUID] = mapped_column(ForeignKey("conference.id"), index=True)
     role: Mapped[str]
     method: Mapped[str]
     sequence: Mapped[int]
-    # How many objects the person was sent: orders them on their way out.
+    # Rises with each change of what the person holds: orders what the person is sent, and tells feeds that it changed.
     number: Mapped[int] = mapped_column(default=0)
     first_message: Mapped[str | None]
     sent_at: Mapped[datetime]
@@ -150,11 +151,13 @@ def issue(
             steps.append(_invite(row, person, wanted[person], state, at=at))
         else:
             seen = _seen(changed, was=row.role, role=wanted[person])
-            row.role = wanted[person]
+            is_other_role, row.role = row.role != wanted[person], wanted[person]
+            is_behind = row.sequence < state.content_sequence
             if seen:
                 steps.append(_update(row, state, changed=seen, before=before, at=at))
-            elif row.sequence < state.content_sequence:
-                row.sequence = state.sequence  # nothing that the person holds has changed
+            elif is_behind or is_other_role:
+                # Nothing that the person is told has changed; a feed shows it all the same.
+                row.number, row.sequence = row.number + 1, state.sequence if is_behind else row.sequence
     return steps
 
 

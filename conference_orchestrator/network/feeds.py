@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Select, bindparam, select
@@ -13,7 +12,6 @@ from conference_orchestrator.kernel.database import Identified, Model, db, perso
 from conference_orchestrator.kernel.errors import NotFound
 from conference_orchestrator.kernel.paging import Page, Paging, page
 from conference_orchestrator.network.clinicians import Clinician, State
-from conference_orchestrator.network.tokens import digest
 
 
 class Feed(Identified, Model):
@@ -27,27 +25,13 @@ class Feed(Identified, Model):
     revoked_at: Mapped[datetime | None]
 
 
-# Asked by programs day and night: built once.
-_OWNER = (
+# Whose calendar the address shows whose word has that SHA-256, and the language of its words; no row when it is unknown
+# or revoked, or its owner was erased. Programs ask day and night: built once.
+OWNER = (
     select(Feed.clinician_id, Clinician.language)
     .join(Clinician, Clinician.id == Feed.clinician_id)
     .where(Feed.sha256 == bindparam("sha256"), Feed.revoked_at.is_(None), Clinician.state == State.ACTIVE)
 )
-
-
-class Owner(NamedTuple):
-    """Whose calendar it is, and the language of its words."""
-
-    id: UUID
-    language: str
-
-
-def owner_of(word: str) -> Owner:
-    """Whose calendar the address shows; NotFound when it is unknown or revoked, or its owner was erased."""
-    owner = db.session.connection().execute(_OWNER, {"sha256": digest(word)}).one_or_none()
-    if owner is None:
-        raise NotFound("There is no calendar at this address (any more).")
-    return Owner(*owner)
 
 
 def get(feed_id: UUID, *, of: Select[UUID]) -> Feed:

@@ -119,5 +119,4 @@ def _folded(line: str) -> str:
 def _utc(at: datetime) -> str:
     if at.tzinfo is None:
         raise TypeError("an instant is aware")
-    shown = at.astimezone(UTC)
-    return f"{shown.date().isoformat().replace('-', '')}T{shown.hour:02}{shown.minute:02}{shown.second:02}Z"
+    return at.astimezone(UTC).isoformat()[:19].replace("-", "").replace(":", "") + "Z"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -19,7 +20,15 @@ from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Invalid, NotFound, NotPermitted
 from conference_orchestrator.kernel.principal import Principal, Role
 from conference_orchestrator.kernel.transaction import transaction
-from conference_orchestrator.ledger.invitations import UNREGISTERED, Answer, CalendarObject, Invitation
+from conference_orchestrator.ledger.invitations import (
+    UNREGISTERED,
+    Answer,
+    CalendarObject,
+    Content,
+    Invitation,
+    issue,
+    state_of,
+)
 from conference_orchestrator.network.clinicians import Clinician
 from conference_orchestrator.network.expert_groups import ExpertGroup
 from conference_orchestrator.network.feeds import Feed
@@ -82,8 +91,10 @@ def shown(word: str) -> list[dict[str, Any]]:
 
 
 def change(table: type[Any], **values: Any) -> None:
+    """Change what people hold, as the ledger does: the number of each invitation rises."""
     with transaction():
         db.session.execute(update(table).values(**values))
+        db.session.execute(update(Invitation).values(number=Invitation.number + 1))
 
 
 @contextmanager
@@ -263,7 +274,7 @@ def test_the_number_of_statements_does_not_grow_with_the_calendar(people: Simple
                 db.session.add(CalendarObject(**values_of(first) | {"uid": uid}))
                 db.session.flush()
                 held = {"uid": uid, "clinician_id": people.anna.id, "conference_id": first.conference_id}
-                sent = {"role": "expert", "method": "REQUEST", "sequence": 0, "sent_at": tx.now}
+                sent = {"role": "expert", "method": "REQUEST", "sequence": 0, "number": 1, "sent_at": tx.now}
                 db.session.add(Invitation(**held | sent, first_message=None, answer=None, answered_at=None))
         with statements() as asked:
             _, data = calendar(word)
@@ -277,9 +288,32 @@ def values_of(row: CalendarObject) -> dict[str, Any]:
 
 def test_the_tag_is_known_without_reading_an_object(people: SimpleNamespace, group: ExpertGroup) -> None:
     word = address(people.anna)
-    with statements() as asked:
-        feeding.read(word)
-    assert len(asked) == 2, "whose it is, and one text for all objects"
+    counts = []
+    for _ in range(2):
+        with statements() as asked:
+            feeding.read(word)
+        counts.append(len(asked))
+    assert counts == [2, 1], "whose it is and whether something changed, and once one text for all objects"
+
+
+def test_a_role_that_changes_is_seen_though_nobody_is_told(
+    house: House, scene: Scene, people: SimpleNamespace, group: ExpertGroup
+) -> None:
+    word = address(people.anna)
+    tag = calendar(word)[0]
+    with transaction() as tx:
+        held = db.session.query(Invitation).filter_by(clinician_id=people.anna.id).one()
+        state = held_state(held)
+        steps = issue(held.uid, state, {people.anna.id: "requester"}, conference_id=held.conference_id, at=tx.now)
+    assert steps == []
+    assert shown(word)[0]["summary"] == "Brain: discussion of your case"
+    assert calendar(word)[0] != tag
+
+
+def held_state(held: Invitation) -> Content:
+    """What the object says now."""
+    names = [one.name for one in dataclasses.fields(Content)]
+    return Content(**{name: getattr(state_of(held.uid), name) for name in names})
 
 
 def test_the_calendar_of_somebody_who_was_erased_is_gone(people: SimpleNamespace, group: ExpertGroup) -> None:

@@ -22,6 +22,8 @@ def upgrade() -> None:
     op.add_column("invitation", sa.Column("answered_sequence", sa.Integer(), nullable=True))
     op.add_column("invitation", sa.Column("answered_stamp", INSTANT, nullable=True))
     op.add_column("invitation", sa.Column("carried", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.create_index(op.f("ix_invitation_clinician_id_number"), "invitation", ["clinician_id", "number"])
+    op.drop_index(op.f("ix_invitation_clinician_id"), "invitation")
     with op.batch_alter_table("membership") as batch:
         batch.add_column(sa.Column("calendar", sa.String(), nullable=False, server_default="sessions"))
         batch.create_check_constraint(
@@ -137,6 +139,8 @@ def downgrade() -> None:
     with op.batch_alter_table("membership") as batch:
         batch.drop_constraint(op.f("ck_membership_calendar"))
         batch.drop_column("calendar")
+    op.create_index(op.f("ix_invitation_clinician_id"), "invitation", ["clinician_id"])
+    op.drop_index(op.f("ix_invitation_clinician_id_number"), "invitation")
     op.drop_column("invitation", "carried")
     op.drop_column("invitation", "answered_stamp")
     op.drop_column("invitation", "answered_sequence")
