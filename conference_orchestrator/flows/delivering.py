@@ -43,8 +43,9 @@ log = structlog.get_logger()
 open_mail: ports.Port[Callable[[], MailSender]] = ports.Port("open_mail")
 
 BATCH = 100
-# So long one task sends: with a slow server the rest of the batch is handed on before the task's lease runs out.
-SHIFT = timedelta(minutes=1)
+# So long one task begins with another mail. The last one may take a minute and a half, and all of it has to be over
+# before the leases of the task and of its messages are.
+SHIFT = timedelta(seconds=15)
 # After each passing failure the next try waits longer; patience ends after a day (greylisting, a server that is down).
 WAITS = [timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 1800, 3600)]
 PATIENCE = timedelta(hours=24)
@@ -167,27 +168,29 @@ def _task(message_ids: Sequence[UUID], *, rank: Rank = Rank.NORMAL, due_at: date
 def _send_all(connection: Connection, sender: MailSender, batch: Sequence[Row[Any]], *, worker: str) -> bool:
     """One after the other until the shift ends; whether each of them came to its end here.
 
-    The mark of each is written with the claim of the next: half the commits.
+    All are claimed together, and each is marked by itself as soon as it is sent.
     """
     withheld, way = _withheld(connection, batch), _way_out(sender)
     now = way.clock.now()
-    until, done, finished = now + SHIFT, None, 0
+    until, finished = now + SHIFT, 0
+    claims = messages.claim(connection, [row.id for row in batch], worker=worker, now=now)
     for row in batch:
         now = way.clock.now()
         if now > until:
             break
         domain = _domain(row)
+        claim = claims.pop(row.id, None)
         if (may_go_at := way.pace.may_go(domain, now)) > now:
+            messages.release(connection, [row.id], worker=worker)
             messages.postpone(connection, row.id, until=may_go_at, answer=f"waits: mails to {domain} go too fast")
             continue
-        is_marked, claim = messages.mark_and_claim(connection, done, row.id, worker=worker, now=now)
-        if claim is None and done is not None and row.chain is not None:
-            # It may have waited for the one that was marked in the same statement.
-            claim = messages.claim(connection, row.id, worker=worker, now=now)
-        finished += is_marked and done is not None and done.state in messages.ENDED
-        done = _send(way, row, claim, withheld=withheld.get(row.id)) if claim is not None else None
-    if done is not None:
-        finished += messages.mark(connection, done, worker=worker, now=now) and done.state in messages.ENDED
+        if claim is None and row.chain is not None:
+            # It may have waited for one that was sent meanwhile.
+            claim = messages.claim(connection, [row.id], worker=worker, now=now).get(row.id)
+        if claim is not None:
+            done = _send(way, row, claim, withheld=withheld.get(row.id))
+            finished += messages.mark(connection, done, worker=worker) and done.state in messages.ENDED
+    messages.release(connection, list(claims), worker=worker)
     return finished == len(batch)
 
 

@@ -22,7 +22,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
-    BindParameter,
     ColumnElement,
     Connection,
     Dialect,
@@ -36,7 +35,6 @@ from sqlalchemy import (
     case,
     exists,
     func,
-    literal,
     literal_column,
     null,
     or_,
@@ -44,8 +42,7 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.orm import InstrumentedAttribute, Mapped, aliased, mapped_column
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from conference_orchestrator.kernel.database import Identified, Model, db, insert_new, one_of, personal
 from conference_orchestrator.kernel.errors import NotFound
@@ -69,8 +66,6 @@ class State(StrEnum):
 
 # Nothing more is tried by itself.
 ENDED = frozenset({State.SENT, State.FAILED, State.SUPPRESSED})
-# The identifier of no message.
-NOBODY = UUID(int=0)
 
 # Spelt out in the queries too that look through all messages: only then SQLite takes the partial index.
 OPEN = text("state IN ('queued', 'sending', 'deferred', 'ambiguous')")
@@ -207,46 +202,61 @@ def to_send(connection: Connection, message_ids: Sequence[UUID]) -> Sequence[Row
     return [found[message_id] for message_id in message_ids if message_id in found]
 
 
-def claim(connection: Connection, message_id: UUID, *, worker: str, now: datetime) -> Claim | None:
-    """Take the message for sending, right before it is sent: the fence against a second sender.
+def claim(connection: Connection, message_ids: Sequence[UUID], *, worker: str, now: datetime) -> dict[UUID, Claim]:
+    """Take the messages for sending: the fence against a second sender. What is not sent then, `release` gives back.
 
-    None when it is not due, held by another worker, finished, or waits for an earlier one of its chain.
+    Left out are those that are not due, held by another worker, finished, or wait for an earlier one of their chain.
     """
-    return mark_and_claim(connection, None, message_id, worker=worker, now=now)[1]
+    ready = or_(
+        _is(Message, State.QUEUED, State.DEFERRED),
+        and_(_is(Message, State.AMBIGUOUS), Message.lost_answers <= AMBIGUOUS_BUDGET),
+        # Its sender died between the sending and the mark: it goes again, with the same Message-ID.
+        and_(_is(Message, State.SENDING), Message.lease_until < now),
+    )
+    free = select(Message.id).where(Message.id.in_(message_ids), Message.due_at <= now, ready, ~_waits_for_another())
+    taking = (
+        update(Message)
+        # Two workers may take parts of the same batch: neither waits for the other.
+        .where(Message.id.in_(free.with_for_update(skip_locked=True)))
+        .values(state=State.SENDING, worker=worker, lease_until=now + LEASE, attempts=Message.attempts + 1)
+        .returning(Message.id, Message.attempts, Message.lost_answers)
+    )
+    rows = connection.execute(taking).all()
+    return {row_id: Claim(attempts, lost_answers) for row_id, attempts, lost_answers in rows}
 
 
-def mark(connection: Connection, done: Outcome, *, worker: str, now: datetime) -> bool:
+def mark(connection: Connection, done: Outcome, *, worker: str) -> bool:
     """Write down how the sending ended; False when the message has gone to another worker meanwhile."""
-    return mark_and_claim(connection, done, None, worker=worker, now=now)[0]
-
-
-def mark_and_claim(
-    connection: Connection, done: Outcome | None, message_id: UUID | None, *, worker: str, now: datetime
-) -> tuple[bool, Claim | None]:
-    """`mark` the one and `claim` the other in one statement and one commit; half the cost of a large mailing.
-
-    A message that waits for the one that is marked here is not claimed yet.
-    """
-    statement = _mark_and_claim(connection.dialect)
+    statement = _mark(connection.dialect)
     given = statement.bound(
         {
-            "done": done.message_id if done else NOBODY,
-            "done_state": done.state if done else None,
-            "done_answer": done.answer[:500] if done else None,
-            "done_due_at": done.due_at if done else None,
-            "done_sent_at": done.sent_at if done else None,
-            "done_lost": int(done.is_lost) if done else 0,
-            "next": message_id or NOBODY,
-            "worker": worker,
-            "now": now,
-            "lease_until": now + LEASE,
+            "of": done.message_id,
+            "by": worker,
+            "new_state": done.state.value,
+            "answer": done.answer[:500],
+            "next_at": done.due_at,
+            "taken_at": done.sent_at,
+            "lost": int(done.is_lost),
         }
     )
     with closing(connection.connection.cursor()) as cursor:
-        cursor.execute(statement.text, statement.in_order(given))
-        changed = cursor.fetchall()
-    found = {row_id: Claim(attempts, lost_answers) for row_id, attempts, lost_answers in changed}
-    return done is not None and given["done"] in found, found.get(given["next"])
+        cursor.execute(statement.text, given)
+        is_marked: bool = cursor.rowcount == 1
+    return is_marked
+
+
+def release(connection: Connection, message_ids: Sequence[UUID], *, worker: str) -> None:
+    """Give back what was claimed and not sent, as if it had never been taken."""
+    if not message_ids:
+        return
+    before = case(
+        (Message.lost_answers > 0, literal_column(f"'{State.AMBIGUOUS}'")),
+        (Message.attempts > 1, literal_column(f"'{State.DEFERRED}'")),
+        else_=literal_column(f"'{State.QUEUED}'"),
+    )
+    in_hand = Message.id.in_(message_ids), Message.worker == worker, _is(Message, State.SENDING)
+    back = {"state": before, "attempts": Message.attempts - 1, "worker": None, "lease_until": None}
+    connection.execute(update(Message).where(*in_hand).values(**back))
 
 
 def postpone(connection: Connection, message_id: UUID, *, until: datetime, answer: str) -> None:
@@ -315,65 +325,39 @@ def _is(of: type[Message], *allowed: State) -> ColumnElement[bool]:
     return of.state.in_([literal_column(f"'{state}'") for state in allowed])
 
 
-def _marking_and_claiming() -> ReturningUpdate[UUID, int, int]:
-    is_done = Message.id == bindparam("done")
-    now: BindParameter[datetime] = bindparam("now", type_=Message.due_at.type)
-
-    def one_way_or_other(done: Any, taken: Any) -> ColumnElement[Any]:
-        return case((is_done, done), else_=taken)
-
-    def given(name: str, column: InstrumentedAttribute[Any]) -> ColumnElement[Any]:
-        return one_way_or_other(func.coalesce(bindparam(name, type_=column.type), column), column)
-
-    ready = or_(
-        _is(Message, State.QUEUED, State.DEFERRED),
-        and_(_is(Message, State.AMBIGUOUS), Message.lost_answers <= AMBIGUOUS_BUDGET),
-        # Its sender died between the sending and the mark: it goes again, with the same Message-ID.
-        and_(_is(Message, State.SENDING), Message.lease_until < now),
-    )
-    in_hand = and_(is_done, Message.worker == bindparam("worker"), _is(Message, State.SENDING))
-    to_take = and_(Message.id == bindparam("next"), Message.due_at <= now, ready, ~_waits_for_another())
-    return (
-        update(Message)
-        .where(or_(in_hand, to_take))
-        .values(
-            state=one_way_or_other(bindparam("done_state", type_=String), literal(State.SENDING, String)),
-            worker=bindparam("worker"),
-            lease_until=one_way_or_other(null(), bindparam("lease_until", type_=Message.due_at.type)),
-            attempts=Message.attempts + one_way_or_other(0, 1),
-            lost_answers=Message.lost_answers + one_way_or_other(bindparam("done_lost", type_=Integer), 0),
-            last_answer=given("done_answer", Message.last_answer),
-            due_at=given("done_due_at", Message.due_at),
-            sent_at=given("done_sent_at", Message.sent_at),
-        )
-        .returning(Message.id, Message.attempts, Message.lost_answers)
-    )
-
-
 @dataclass(frozen=True)
 class _Ready:
     """A statement as the driver takes it: in a large mailing SQLAlchemy's way to it costs as much as the statement."""
 
     text: str
     places: Sequence[str] | None
-    fixed: dict[str, Any]
     bind: Mapping[str, Callable[[Any], Any]]
 
-    def bound(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The values as the driver takes them, with those that are always the same."""
+    def bound(self, values: dict[str, Any]) -> Any:
+        """The values as the driver takes them, by name or in the order of their places."""
         bind = self.bind
-        return self.fixed | {name: bind[name](value) if name in bind else value for name, value in values.items()}
-
-    def in_order(self, given: dict[str, Any]) -> Any:
+        given = {name: bind[name](value) if name in bind else value for name, value in values.items()}
         return given if self.places is None else tuple(given[name] for name in self.places)
 
 
 @cache
-def _mark_and_claim(dialect: Dialect) -> _Ready:
-    compiled = _marking_and_claiming().compile(dialect=dialect)
+def _mark(dialect: Dialect) -> _Ready:
+    marking = (
+        update(Message)
+        .where(Message.id == bindparam("of"), Message.worker == bindparam("by"), _is(Message, State.SENDING))
+        .values(
+            state=bindparam("new_state", type_=String),
+            lease_until=null(),
+            lost_answers=Message.lost_answers + bindparam("lost", type_=Integer),
+            last_answer=bindparam("answer", type_=String),
+            due_at=func.coalesce(bindparam("next_at", type_=Message.due_at.type), Message.due_at),
+            sent_at=func.coalesce(bindparam("taken_at", type_=Message.due_at.type), Message.sent_at),
+        )
+    )
+    compiled = marking.compile(dialect=dialect)
     bind = {
         name: processor
         for name, parameter in compiled.binds.items()
         if (processor := parameter.type.dialect_impl(dialect).bind_processor(dialect)) is not None
     }
-    return _Ready(str(compiled), compiled.positiontup, dict(compiled.params), bind)
+    return _Ready(str(compiled), compiled.positiontup, bind)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
+from uuid import UUID
 
 from sqlalchemy import Connection, select, update
 
@@ -68,11 +68,11 @@ POINTS: dict[str, tuple[str, Callable[[], None]]] = {
         WORKING,
         at(messages, "to_send", dying_after(messages.to_send)),
     ),
-    "after a message is claimed, before it is sent": (WORKING, at(SmtpSender, "send", die)),
+    "after the messages are claimed, before one is sent": (WORKING, at(SmtpSender, "send", die)),
     "after the mail server took it, before the mark": (WORKING, at(SmtpSender, "send", dying_after(SmtpSender.send))),
     "after the mark, before the next is sent": (
         WORKING,
-        at(messages, "mark_and_claim", dying_after(messages.mark_and_claim, times=2)),
+        at(messages, "mark", dying_after(messages.mark)),
     ),
     "after the batch, before its rest is handed on": (WORKING, at(messages, "unfinished", die)),
     "after the rest is handed on, before the task ends": (WORKING, at(embedded, "_done", die)),
@@ -94,29 +94,27 @@ def hand_over_after_the_commit() -> None:
 def look_instead_of_claiming() -> None:
     """Whoever sees that a message is not sent yet sends it."""
 
-    def look(
-        connection: Connection, done: Outcome | None, message_id: Any, *, worker: str, now: datetime
-    ) -> tuple[bool, Claim | None]:
-        if done is not None:
-            connection.execute(update(Message).where(Message.id == done.message_id).values(state=done.state))
-        unsent = select(Message.id).where(Message.id == message_id, Message.state != State.SENT)
-        seen = message_id is not None and connection.execute(unsent).one_or_none() is not None
-        return True, Claim(1, 0) if seen else None
+    def look(connection: Connection, message_ids: Sequence[UUID], **_: object) -> dict[UUID, Claim]:
+        unsent = select(Message.id).where(Message.id.in_(message_ids), Message.state != State.SENT)
+        return dict.fromkeys(connection.execute(unsent).scalars(), Claim(1, 0))
 
-    messages.mark_and_claim = look
+    def mark(connection: Connection, done: Outcome, **_: object) -> bool:
+        connection.execute(update(Message).where(Message.id == done.message_id).values(state=done.state))
+        return True
+
+    messages.claim, messages.mark = look, mark
 
 
 def mark_before_sending() -> None:
     """A message counts as sent from the moment it is taken."""
-    mark_and_claim = messages.mark_and_claim
+    claim = messages.claim
 
-    def mark_at_once(connection: Connection, done: Any, message_id: Any, **more: Any) -> tuple[bool, Claim | None]:
-        marked, claim = mark_and_claim(connection, done, message_id, **more)
-        if claim is not None:
-            connection.execute(update(Message).where(Message.id == message_id).values(state=State.SENT))
-        return marked, claim
+    def mark_at_once(connection: Connection, message_ids: Sequence[UUID], **more: Any) -> dict[UUID, Claim]:
+        claims = claim(connection, message_ids, **more)
+        connection.execute(update(Message).where(Message.id.in_(claims)).values(state=State.SENT))
+        return claims
 
-    messages.mark_and_claim = mark_at_once
+    messages.claim = mark_at_once
 
 
 def count_afterwards() -> None:

@@ -97,7 +97,7 @@ def test_a_large_mailing_is_written_in_few_statements(house: House) -> None:
 
 
 def claimed(connection: Connection, message_id: UUID, *, now: datetime, worker: str = "me") -> bool:
-    return messages.claim(connection, message_id, worker=worker, now=now) is not None
+    return message_id in messages.claim(connection, [message_id], worker=worker, now=now)
 
 
 @pytest.mark.parametrize(
@@ -165,36 +165,41 @@ def test_only_the_worker_that_holds_a_message_marks_it(house: House) -> None:
         claimed(connection, message_id, now=house.clock.at)
         failed = Outcome(message_id=message_id, state=State.FAILED, answer="no")
         sent = Outcome(message_id=message_id, state=State.SENT, answer="x" * 900)
-        assert not messages.mark(connection, failed, worker="other", now=house.clock.at)
-        assert messages.mark(connection, sent, worker="me", now=house.clock.at)
-        assert not messages.mark(connection, failed, worker="me", now=house.clock.at)
+        assert not messages.mark(connection, failed, worker="other")
+        assert messages.mark(connection, sent, worker="me")
+        assert not messages.mark(connection, failed, worker="me")
     assert (row(message_id).state, row(message_id).lease_until, len(row(message_id).last_answer)) == ("sent", None, 500)
 
 
-def test_the_last_message_is_marked_and_the_next_claimed_at_once(house: House) -> None:
-    (last,), (following,) = write(draft("a")), write(draft("b"))
+def test_a_batch_is_claimed_at_once_but_for_what_another_worker_holds(house: House) -> None:
+    (first,), (second,), (third,) = (write(draft(name)) for name in "abc")
     now = house.clock.at
     with steps() as connection:
-        claimed(connection, last, now=now)
-        done = Outcome(message_id=last, state=State.SENT, answer="250", sent_at=now)
-        assert messages.mark_and_claim(connection, done, following, worker="me", now=now) == (True, Claim(1, 0))
-    assert (row(last).state, row(last).sent_at, row(last).attempts, row(last).lease_until) == ("sent", now, 1, None)
-    assert (row(following).state, row(following).sent_at, row(following).lease_until) == ("sending", None, now + LEASE)
+        claimed(connection, second, now=now, worker="other")
+        claims = messages.claim(connection, [first, second, third], worker="me", now=now)
+    assert claims == {first: Claim(1, 0), third: Claim(1, 0)}
+    assert [row(one).worker for one in (first, second, third)] == ["me", "other", "me"]
+    assert (row(first).state, row(first).sent_at, row(first).lease_until) == ("sending", None, now + LEASE)
 
 
-@pytest.mark.parametrize("fenced", [True, False])
-def test_each_of_the_two_has_its_own_fence(house: House, fenced: bool) -> None:
-    (last,), (following,) = write(draft("a")), write(draft("b"))
-    now = house.clock.at
+@pytest.mark.parametrize(
+    "before",
+    [
+        {"state": "queued", "attempts": 0},
+        {"state": "deferred", "attempts": 3},
+        {"state": "ambiguous", "attempts": 2, "lost_answers": 1},
+    ],
+)
+def test_what_was_claimed_and_not_sent_is_given_back_as_it_was(house: House, before: dict[str, Any]) -> None:
+    (mine,), (other,) = write(draft("a")), write(draft("b"))
+    put(mine, **before)
     with steps() as connection:
-        claimed(connection, last, now=now, worker="other" if fenced else "me")
-        if not fenced:
-            claimed(connection, following, now=now, worker="other")
-        done = Outcome(message_id=last, state=State.FAILED, answer="550")
-        marked, claim = messages.mark_and_claim(connection, done, following, worker="me", now=now)
-    assert (marked, claim is not None) == (not fenced, fenced)
-    assert (row(last).state, row(last).worker) == (("sending", "other") if fenced else ("failed", "me"))
-    assert (row(following).state, row(following).worker) == ("sending", "me" if fenced else "other")
+        claimed(connection, mine, now=house.clock.at)
+        claimed(connection, other, now=house.clock.at, worker="other")
+        messages.release(connection, [mine, other], worker="me")
+    assert {name: getattr(row(mine), name) for name in before} == before
+    assert (row(mine).worker, row(mine).lease_until) == (None, None)
+    assert (row(other).state, row(other).worker) == ("sending", "other")
 
 
 def test_a_mark_keeps_what_it_does_not_tell(house: House) -> None:
@@ -204,7 +209,7 @@ def test_a_mark_keeps_what_it_does_not_tell(house: House) -> None:
     with steps() as connection:
         claimed(connection, message_id, now=now)
         lost = Outcome(message_id=message_id, state=State.AMBIGUOUS, answer="?", due_at=now + A_SECOND, is_lost=True)
-        messages.mark(connection, lost, worker="me", now=now)
+        messages.mark(connection, lost, worker="me")
     assert (row(message_id).sent_at, row(message_id).due_at) == (now - timedelta(days=1), now + A_SECOND)
     assert (row(message_id).attempts, row(message_id).lost_answers) == (1, 1)
 
