@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from email.utils import parseaddr
 from functools import lru_cache
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 from weakref import WeakKeyDictionary
 
@@ -21,18 +21,18 @@ from sqlalchemy import Connection, Row, select
 
 from conference_orchestrator.flows import suppressing
 from conference_orchestrator.kernel import links, ports
+from conference_orchestrator.kernel.database import among
 from conference_orchestrator.kernel.errors import RuleBroken
 from conference_orchestrator.kernel.outbox import Rank, Task
 from conference_orchestrator.kernel.principal import Principal
 from conference_orchestrator.kernel.times import Clock, rfc3339
 from conference_orchestrator.kernel.transaction import Transaction, steps, transaction
 from conference_orchestrator.ledger import messages, suppressions
-from conference_orchestrator.ledger.messages import Claim, Draft, Message, Outcome, Recipient, State
+from conference_orchestrator.ledger.messages import Draft, Message, Outcome, Recipient, State
 from conference_orchestrator.ledger.suppressions import Reason, Scope
 from conference_orchestrator.network import clinicians
 from conference_orchestrator.network.clinicians import Clinician
 from conference_orchestrator.notify import composing, kinds, mime
-from conference_orchestrator.notify.composing import Composed
 from conference_orchestrator.notify.mailing import Mailing, Mailings, Uncertain
 from conference_orchestrator.notify.pace import Pace, domain_of
 from conference_orchestrator.notify.reader import Reader
@@ -119,13 +119,12 @@ def deliver(message_ids: Sequence[UUID]) -> None:
     """Send those of the messages that are due, each at most once at a time; come back for the rest."""
     worker = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
     with steps() as connection, open_mail()() as sender:
-        batch = messages.to_send(connection, message_ids)
-        is_done = _send_all(connection, sender, batch, worker=worker)
+        is_done = _send_all(connection, sender, message_ids, worker=worker)
     if not is_done and (rest := messages.unfinished(message_ids)):
         with transaction() as tx:
-            soonest = max(min(at for _, at in rest), tx.now + timedelta(seconds=1))
-            rank = Rank(min((row.rank for row in batch), default=Rank.NORMAL))
-            tx.after(_task([message_id for message_id, _ in rest], rank=rank, due_at=soonest))
+            soonest = max(min(at for _, at, _ in rest), tx.now + timedelta(seconds=1))
+            rank = min(rank for *_, rank in rest)
+            tx.after(_task([message_id for message_id, *_ in rest], rank=rank, due_at=soonest))
 
 
 def deliver_overdue() -> None:
@@ -165,33 +164,38 @@ def _task(message_ids: Sequence[UUID], *, rank: Rank = Rank.NORMAL, due_at: date
     return Task(kind="deliver", payload={"messages": [str(i) for i in message_ids]}, rank=rank, due_at=due_at)
 
 
-def _send_all(connection: Connection, sender: MailSender, batch: Sequence[Row[Any]], *, worker: str) -> bool:
+def _send_all(connection: Connection, sender: MailSender, message_ids: Sequence[UUID], *, worker: str) -> bool:
     """One after the other until the shift ends; whether each of them came to its end here.
 
     All are claimed together, and each is marked by itself as soon as it is sent.
     """
-    withheld, way = _withheld(connection, batch), _way_out(sender)
-    now = way.clock.now()
-    until, finished = now + SHIFT, 0
-    claims = messages.claim(connection, [row.id for row in batch], worker=worker, now=now)
-    for row in batch:
-        now = way.clock.now()
+    way = _way_out(sender)
+    until, left, finished = way.clock.now() + SHIFT, list(message_ids), 0
+    while left and (taken := messages.claim(connection, left, worker=worker, now=way.clock.now())):
+        finished += _send_taken(connection, way, taken, worker=worker, until=until)
+        gone = {row.id for row in taken}
+        # What waited for an earlier one of its chain may go now.
+        left = [message_id for message_id in left if message_id not in gone] if way.clock.now() <= until else []
+    return finished == len(message_ids)
+
+
+def _send_taken(
+    connection: Connection, way: _WayOut, taken: Sequence[Row[Any]], *, worker: str, until: datetime
+) -> int:
+    """Send what was claimed; how many came to their end."""
+    withheld, finished, back = _withheld(connection, taken), 0, []
+    for row in taken:
+        now, domain = way.clock.now(), _domain(row)
         if now > until:
-            break
-        domain = _domain(row)
-        claim = claims.pop(row.id, None)
-        if (may_go_at := way.pace.may_go(domain, now)) > now:
+            back.append(row.id)
+        elif (may_go_at := way.pace.may_go(domain, now)) > now:
             messages.release(connection, [row.id], worker=worker)
             messages.postpone(connection, row.id, until=may_go_at, answer=f"waits: mails to {domain} go too fast")
-            continue
-        if claim is None and row.chain is not None:
-            # It may have waited for one that was sent meanwhile.
-            claim = messages.claim(connection, [row.id], worker=worker, now=now).get(row.id)
-        if claim is not None:
-            done = _send(way, row, claim, withheld=withheld.get(row.id))
+        else:
+            done = _send(way, row, withheld=withheld.get(row.id))
             finished += messages.mark(connection, done, worker=worker) and done.state in messages.ENDED
-    messages.release(connection, list(claims), worker=worker)
-    return finished == len(batch)
+    messages.release(connection, back, worker=worker)
+    return finished
 
 
 @dataclass(frozen=True)
@@ -223,7 +227,7 @@ def _domain_as_one(domain: str) -> str:
 def _withheld(connection: Connection, batch: Sequence[Row[Any]]) -> dict[UUID, str]:
     """Why some of the messages are not sent, by their ids: what has changed since they were written."""
     erased = select(Clinician.id).where(
-        Clinician.id.in_({row.clinician_id for row in batch}), Clinician.state == clinicians.State.ERASED
+        among(Clinician.id, {row.clinician_id for row in batch}), Clinician.state == clinicians.State.ERASED
     )
     gone = set(connection.execute(erased).scalars())
     unwanted = suppressions.of_addresses(connection, {row.address for row in batch})
@@ -239,19 +243,18 @@ def _withheld(connection: Connection, batch: Sequence[Row[Any]]) -> dict[UUID, s
     return found
 
 
-def _send(way: _WayOut, row: Row[Any], claim: Claim, *, withheld: str | None) -> Outcome:
+def _send(way: _WayOut, row: Row[Any], *, withheld: str | None) -> Outcome:
     """One message: compose and send. Whatever goes wrong with it, the others go on."""
     try:
-        shared = _shared(row)
-        if reason := withheld or _outdated(row, shared, now=way.clock.now()):
+        if reason := withheld or _outdated(row, now=way.clock.now()):
             return Outcome(message_id=row.id, state=State.SUPPRESSED, answer=reason)
-        answer = way.sender.send(way.own_address, row.address, _mail(row, shared))
+        answer = way.sender.send(way.own_address, row.address, _mail(row, row.facts))
     except Refused as error:
         return Outcome(message_id=row.id, state=State.FAILED, answer=str(error))
     except (Deferred, Lost) as error:
         if isinstance(error, TooFast):
             way.pace.too_fast(_domain(row), way.clock.now())
-        return _again(row, claim, error, now=way.clock.now())
+        return _again(row, error, now=way.clock.now())
     except Exception as error:
         # The message itself is at fault: the helpdesk sees it, and the other messages of the batch go out.
         log.exception("message cannot be composed", message=str(row.id), kind=row.kind)
@@ -262,33 +265,33 @@ def _send(way: _WayOut, row: Row[Any], claim: Claim, *, withheld: str | None) ->
     return Outcome(message_id=row.id, state=State.SENT, answer=answer, sent_at=now)
 
 
-def _outdated(row: Row[Any], shared: str, *, now: datetime) -> str | None:
-    outdated_at = _outdated_at(row.kind, shared)
+def _outdated(row: Row[Any], *, now: datetime) -> str | None:
+    outdated_at = _outdated_at(row.kind, row.facts)
     if outdated_at is None or outdated_at > now:
         return None
     return f"not sent: outdated since {rfc3339(outdated_at)}"
 
 
-def _again(row: Row[Any], claim: Claim, error: Deferred | Lost, *, now: datetime) -> Outcome:
+def _again(row: Row[Any], error: Deferred | Lost, *, now: datetime) -> Outcome:
     """The message waits for its next attempt, unless its time is over."""
     if isinstance(error, Lost):
         state = State.AMBIGUOUS
     else:
         state = State.FAILED if now - row.created_at > PATIENCE else State.DEFERRED
-    due_at = now + WAITS[min(claim.attempts, len(WAITS)) - 1]
+    due_at = now + WAITS[min(row.attempts, len(WAITS)) - 1]
     return Outcome(message_id=row.id, state=state, answer=str(error), due_at=due_at, is_lost=isinstance(error, Lost))
 
 
-def mail(row: Row[Any] | Message) -> bytes:
+def mail(message: Row[Any] | Message) -> bytes:
     """The whole mail of a message. Composed anew it is the same mail, byte by byte."""
-    return _mail(row, _shared(row))
+    return _mail(message, json.dumps(message.facts))
 
 
 def _mail(row: Row[Any] | Message, shared: str) -> bytes:
     settings = ports.settings()
     reader = Reader(name=row.name, address=row.address, language=row.language, time_zone=row.time_zone)
     return mime.build(
-        _composed(row, reader, shared),
+        _encoded(row, reader, shared),
         sender=settings.mail_from,
         reply_to=settings.reply_to,
         reader=reader,
@@ -299,10 +302,15 @@ def _mail(row: Row[Any] | Message, shared: str) -> bytes:
     )
 
 
-def facts_of(row: Row[Any] | Message) -> kinds.Facts:
+def facts_of(message: Message) -> kinds.Facts:
     """What the message tells, with the personal links made now."""
-    data = {**row.facts, **_links(row)}
-    if series := row.facts.get("series"):
+    shared = json.dumps(message.facts)
+    return _facts(message, shared, _links(message, shared))
+
+
+def _facts(row: Row[Any] | Message, shared: str, own: Mapping[str, str]) -> kinds.Facts:
+    data = {**_told(shared), **own}
+    if series := data.get("series"):
         data["series"] = {**series, "changed": [_with_entry(one) for one in series["changed"]]}
     return kinds.facts_from_json(row.kind, data)
 
@@ -313,39 +321,42 @@ def _with_entry(session: Mapping[str, Any]) -> dict[str, Any]:
     return {**session, "join_url": links.url(ENTRY + links.token(ENTRY_PURPOSE, UUID(entry)))} if entry else {**session}
 
 
-def _composed(row: Row[Any] | Message, reader: Reader, shared: str) -> Composed:
-    """The mail before it is put into MIME: of a mailing that was prepared, or composed for this reader alone."""
-    own = _links(row)
+def _encoded(row: Row[Any] | Message, reader: Reader, shared: str) -> mime.Encoded:
+    """The parts of the mail: of a mailing that was prepared, or composed for this reader alone."""
+    own = _links(row, shared)
     key = (row.kind, shared, tuple(own), reader.language, reader.time_zone)
     prepared = MAILINGS.get(
         key,
-        lambda: Mailing(facts_of(row), links=tuple(own), language=reader.language, time_zone=reader.time_zone),
+        lambda: Mailing(
+            _facts(row, shared, own), links=tuple(own), language=reader.language, time_zone=reader.time_zone
+        ),
     )
     if prepared is not None:
         with suppress(Uncertain):
-            return prepared.composed_for(reader, own)
-    return composing.compose(facts_of(row), reader)
+            return prepared.encoded_for(reader, own)
+    return mime.encoded(composing.compose(_facts(row, shared, own), reader))
 
 
-def _links(row: Row[Any] | Message) -> dict[str, str]:
-    """The personal links of the message, by the facts that carry them."""
+def _links(row: Row[Any] | Message, shared: str) -> dict[str, str]:
+    """The personal links of the message, by the facts that carry them; they are made anew each time."""
     made: dict[str, str] = {}
     if row.kind in LINKS and row.link_subject is not None:
         purpose, path, fact = LINKS[row.kind]
         made[fact] = links.url(path + links.token(purpose, row.link_subject))
-        if row.facts.get("has_personal_link"):
+        if _told(shared).get("has_personal_link"):
             made["join_url"] = links.url(ENTRY + links.token(ENTRY_PURPOSE, row.link_subject))
     return made
 
 
-def _shared(row: Row[Any] | Message) -> str:
-    """The facts that the messages of one mailing have in common; personal links are made anew each time."""
-    return json.dumps(row.facts)
+# `shared` is what the messages of one mailing have in common: their facts, as a JSON document.
+@lru_cache(maxsize=256)
+def _told(shared: str) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", json.loads(shared))
 
 
 @lru_cache(maxsize=256)
 def _outdated_at(kind: str, shared: str) -> datetime | None:
-    return kinds.facts_from_json(kind, json.loads(shared)).outdated_at
+    return kinds.facts_from_json(kind, _told(shared)).outdated_at
 
 
 def _unsubscribe_url(row: Row[Any] | Message) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from functools import cache, lru_cache
 from time import time_ns
@@ -20,6 +20,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     JSON,
     CheckConstraint,
+    ColumnElement,
     Connection,
     Date,
     DateTime,
@@ -34,6 +35,7 @@ from sqlalchemy import (
     Time,
     TypeDecorator,
     Uuid,
+    any_,
     bindparam,
     cast,
     column,
@@ -42,7 +44,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, registry
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, declared_attr, mapped_column, registry
 
 from conference_orchestrator.kernel.errors import Stale
 
@@ -208,6 +210,13 @@ def insert_new(table: type[Model] | Table) -> Any:
     if db.engine.dialect.name == "sqlite":
         return sqlite.insert(table).on_conflict_do_nothing()
     return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def among(column: InstrumentedAttribute[Any], values: Collection[Any]) -> ColumnElement[bool]:
+    """`column IN values`, for many: PostgreSQL gets them as one array, so that it knows the statement already."""
+    if db.engine.dialect.name == "sqlite":
+        return column.in_(values)
+    return column == any_(bindparam(None, list(values), type_=postgresql.ARRAY(column.type)))
 
 
 def new_ids(count: int) -> Iterator[uuid.UUID]:

@@ -13,7 +13,6 @@ CANCEL never overtakes its REQUEST.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -29,10 +28,12 @@ from sqlalchemy import (
     Integer,
     Row,
     String,
+    Text,
     UniqueConstraint,
     and_,
     bindparam,
     case,
+    cast,
     exists,
     func,
     literal_column,
@@ -44,7 +45,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
-from conference_orchestrator.kernel.database import Identified, Model, db, insert_new, one_of, personal
+from conference_orchestrator.kernel.database import Identified, Model, among, db, insert_new, one_of, personal
 from conference_orchestrator.kernel.errors import NotFound
 from conference_orchestrator.kernel.outbox import Rank
 
@@ -150,14 +151,6 @@ class Outcome:
     is_lost: bool = False
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A message in hand: how often it was taken, this time included, and how often no answer came."""
-
-    attempts: int
-    lost_answers: int
-
-
 def write(drafts: Sequence[Draft], *, now: datetime) -> Sequence[UUID]:
     """Store the messages that are not stored yet, in few statements; the ids of the new ones."""
     if not drafts:
@@ -195,17 +188,11 @@ def _rows(drafts: Sequence[Draft], *, now: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def to_send(connection: Connection, message_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
-    """The messages that still have to go, in the given order, as they are now; each is claimed before it is sent."""
-    statement = select(*Message.__table__.c).where(Message.id.in_(message_ids), _still_to_go(Message))
-    found = {row.id: row for row in connection.execute(statement)}
-    return [found[message_id] for message_id in message_ids if message_id in found]
-
-
-def claim(connection: Connection, message_ids: Sequence[UUID], *, worker: str, now: datetime) -> dict[UUID, Claim]:
+def claim(connection: Connection, message_ids: Sequence[UUID], *, worker: str, now: datetime) -> list[Row[Any]]:
     """Take the messages for sending: the fence against a second sender. What is not sent then, `release` gives back.
 
     Left out are those that are not due, held by another worker, finished, or wait for an earlier one of their chain.
+    The rows stand in the given order, `facts` as the text of a JSON document.
     """
     ready = or_(
         _is(Message, State.QUEUED, State.DEFERRED),
@@ -213,16 +200,23 @@ def claim(connection: Connection, message_ids: Sequence[UUID], *, worker: str, n
         # Its sender died between the sending and the mark: it goes again, with the same Message-ID.
         and_(_is(Message, State.SENDING), Message.lease_until < now),
     )
-    free = select(Message.id).where(Message.id.in_(message_ids), Message.due_at <= now, ready, ~_waits_for_another())
+    free = select(Message.id).where(among(Message.id, message_ids), Message.due_at <= now, ready)
+    # Two workers may take parts of the same batch: neither waits for the other.
+    free = free.where(~_waits_for_another()).with_for_update(skip_locked=True)
     taking = (
         update(Message)
-        # Two workers may take parts of the same batch: neither waits for the other.
-        .where(Message.id.in_(free.with_for_update(skip_locked=True)))
+        .where(Message.id.in_(free))
         .values(state=State.SENDING, worker=worker, lease_until=now + LEASE, attempts=Message.attempts + 1)
-        .returning(Message.id, Message.attempts, Message.lost_answers)
+        .returning(*_shown())
     )
-    rows = connection.execute(taking).all()
-    return {row_id: Claim(attempts, lost_answers) for row_id, attempts, lost_answers in rows}
+    found = {row.id: row for row in connection.execute(taking)}
+    return [found[message_id] for message_id in message_ids if message_id in found]
+
+
+@cache
+def _shown() -> list[ColumnElement[Any]]:
+    columns = Message.__table__.c
+    return [cast(one, Text).label("facts") if one is columns.facts else one for one in columns]
 
 
 def mark(connection: Connection, done: Outcome, *, worker: str) -> bool:
@@ -239,9 +233,7 @@ def mark(connection: Connection, done: Outcome, *, worker: str) -> bool:
             "lost": int(done.is_lost),
         }
     )
-    with closing(connection.connection.cursor()) as cursor:
-        cursor.execute(statement.text, given)
-        is_marked: bool = cursor.rowcount == 1
+    is_marked: bool = connection.connection.driver_connection.execute(statement.text, given).rowcount == 1  # type: ignore[union-attr]
     return is_marked
 
 
@@ -267,14 +259,14 @@ def postpone(connection: Connection, message_id: UUID, *, until: datetime, answe
     connection.execute(later.values(state=state, due_at=until, last_answer=answer[:500]))
 
 
-def unfinished(message_ids: Sequence[UUID]) -> Sequence[tuple[UUID, datetime]]:
-    """Those of the messages that still have to go, with the instant from which on they may be tried."""
+def unfinished(message_ids: Sequence[UUID]) -> Sequence[tuple[UUID, datetime, Rank]]:
+    """Those of the messages that still have to go, with the instant from which on they may be tried, and the rank."""
     earlier = aliased(Message)
     may_go_at = func.coalesce(Message.lease_until, Message.due_at)
     after = select(func.max(func.coalesce(earlier.lease_until, earlier.due_at))).where(*_goes_before(earlier))
-    statement = select(Message.id, may_go_at, after.scalar_subquery())
+    statement = select(Message.id, may_go_at, after.scalar_subquery(), Message.rank)
     rows = db.session.execute(statement.where(Message.id.in_(message_ids), _still_to_go(Message)))
-    return [(message_id, max(own, other or own)) for message_id, own, other in rows]
+    return [(message_id, max(own, other or own), Rank(rank)) for message_id, own, other, rank in rows]
 
 
 def overdue(*, before: datetime, limit: int = 1000) -> Sequence[tuple[UUID, int]]:

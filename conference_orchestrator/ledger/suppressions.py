@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, Index, UniqueConstraint, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from conference_orchestrator.kernel.database import Identified, Model, db, insert_new, one_of, personal
+from conference_orchestrator.kernel.database import Identified, Model, among, db, insert_new, one_of, personal
 from conference_orchestrator.kernel.errors import NotFound
 from conference_orchestrator.kernel.paging import Page, Paging, page
 
@@ -82,7 +82,7 @@ def lift(address: str, scope: Scope) -> bool:
 def of_addresses(connection: Connection, addresses: Collection[str]) -> dict[tuple[str, str], str]:
     """Why each of the addresses gets no mail, by address and scope; those that do are left out."""
     statement = select(Suppression.address, Suppression.scope, Suppression.reason)
-    found = connection.execute(statement.where(Suppression.address.in_({one.lower() for one in addresses})))
+    found = connection.execute(statement.where(among(Suppression.address, {one.lower() for one in addresses})))
     return {(address, scope): reason for address, scope, reason in found}
 
 

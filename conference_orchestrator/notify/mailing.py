@@ -1,8 +1,8 @@
-"""The same mail to many: composed once, then only name, address and personal links are put in.
+"""The same mail to many: composed and encoded once, then only name, address and personal links are put in.
 
 Composing costs milliseconds, and the mails of one event in one language and time zone differ in nothing else. What
-comes out is what `compose` would give for that reader, character by character; where that is not certain there is no
-short way, and `compose` is asked.
+comes out is what `compose` would give for that reader, byte by byte; where that is not certain there is no short way,
+and `compose` is asked.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from uuid import uuid4
 
 from markupsafe import escape
 
+from conference_orchestrator.notify import mime
 from conference_orchestrator.notify.composing import Composed, compose
 from conference_orchestrator.notify.kinds import Facts
+from conference_orchestrator.notify.mime import Encoded
 from conference_orchestrator.notify.reader import Reader
 
 # As icalendar folds: octets in a line without its end, those after the first begin with a space besides.
@@ -63,7 +65,12 @@ class _Pattern:
             raise Uncertain("a place stands at an end of the text")
         return cls(tuple(names.get(piece, piece) for piece in found))
 
+    def length_of(self, values: Mapping[str, str]) -> int:
+        """How many characters are put into it."""
+        return sum([len(values[name]) for name in self.pieces[1::2]])
+
     def filled(self, values: Mapping[str, str]) -> str:
+        """The text with these values in their places."""
         pieces = list(self.pieces)
         pieces[1::2] = [values[name] for name in pieces[1::2]]
         return "".join(pieces)
@@ -78,31 +85,38 @@ class Mailing:
         marks = {"name": f"{_mark()} {_mark()}", "address": f"{_mark()}@{_mark()}.example"}
         marks |= {link: f"https://{_mark()}.example/{_mark()}" for link in links}
         reader = Reader(name=marks["name"], address=marks["address"], language=language, time_zone=time_zone)
-        self._composed = compose(_with(facts, marks, links), reader)
+        composed = compose(_with(facts, marks, links), reader)
+        html = mime.in_ascii(composed.html)
+        if not html.isascii():
+            raise Uncertain("a style sheet with letters beyond ASCII")
+        self._kind = composed.kind
         self._subject, self._text, self._html = (
-            _Pattern.of(text, marks) for text in (self._composed.subject, self._composed.text, self._composed.html)
+            _Pattern.of(text, marks) for text in (composed.subject, composed.text, html.replace("\n", "\r\n"))
         )
-        self._calendar = _calendar(self._composed, marks)
+        # What is put in may stand in one line.
+        self._html_room = mime.LONGEST_LINE - mime.longest_line(html.replace("\n", "\r\n").encode())
+        self._calendar = _calendar(composed, marks)
+        self._calendar_head = mime.calendar_head(composed.calendar) if composed.calendar else None
+        self._attachment_heads = tuple(map(mime.attachment_head, composed.attachments))
         self._try(facts, language=language, time_zone=time_zone)
 
-    def composed_for(self, reader: Reader, links: Mapping[str, str]) -> Composed:
-        """What `compose` would give for this reader. Uncertain for a name or an address that is out of the ordinary."""
+    def encoded_for(self, reader: Reader, links: Mapping[str, str]) -> Encoded:
+        """The mail that would be composed for this reader. Uncertain for a reader who is out of the ordinary."""
         _must_be_plain(reader, [links[link] for link in self._links])
         values = {"name": reader.name, "address": reader.address, **links}
-        shown = {name: str(escape(value)) for name, value in values.items()}
-        calendar, attachments = self._composed.calendar, self._composed.attachments
-        if calendar is not None:
-            data = self._calendar_data(values)
-            calendar = dataclasses.replace(calendar, data=data)
-            attachments = tuple(dataclasses.replace(one, data=data) for one in attachments)
-        return dataclasses.replace(
-            self._composed,
-            subject=self._subject.filled(values),
-            text=self._text.filled(values),
-            html=self._html.filled(shown),
-            calendar=calendar,
-            attachments=attachments,
-        )
+        alternatives = [mime.text_part("plain", self._text.filled(values)), self._html_part(values)]
+        attachments: tuple[str, ...] = ()
+        if self._calendar_head is not None:
+            data = mime.in_base64(self._calendar_data(values))
+            alternatives.append(self._calendar_head + data)
+            attachments = tuple([head + data for head in self._attachment_heads])
+        return Encoded(self._kind, self._subject.filled(values), tuple(alternatives), attachments)
+
+    def _html_part(self, values: Mapping[str, str]) -> str:
+        shown = {name: mime.in_ascii(str(escape(value))) for name, value in values.items()}
+        if self._html.length_of(shown) > self._html_room:
+            raise Uncertain("what is put in makes a line too long")
+        return mime.plain_head("html") + self._html.filled(shown)
 
     def _calendar_data(self, values: Mapping[str, str]) -> bytes:
         inside = {**values, "name": _parameter(values["name"])}
@@ -112,7 +126,7 @@ class Mailing:
     def _try(self, facts: Facts, *, language: str, time_zone: str) -> None:
         reader = dataclasses.replace(_TRIAL, language=language, time_zone=time_zone)
         links = dict.fromkeys(self._links, _TRIAL_LINK)
-        if self.composed_for(reader, links) != compose(_with(facts, links, self._links), reader):
+        if self.encoded_for(reader, links) != mime.encoded(compose(_with(facts, links, self._links), reader)):
             raise Uncertain("more than name, address and links differs from reader to reader")
 
 

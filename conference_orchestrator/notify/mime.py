@@ -10,15 +10,16 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from email.utils import format_datetime, parseaddr
 from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 
 from conference_orchestrator.kernel.errors import Invalid
 from conference_orchestrator.kernel.text import nfc, one_line_problem
-from conference_orchestrator.notify.composing import Attachment, Composed
+from conference_orchestrator.notify.composing import Attachment, CalendarPart, Composed
 from conference_orchestrator.notify.reader import Reader
 
 MESSAGE_ID_LENGTH = 60
@@ -31,8 +32,26 @@ _SPECIALS = re.compile(r'[()<>@,:;.\\"\[\]]')
 _ASCII = bytes(range(128))
 
 
+class Encoded(NamedTuple):
+    """An e-mail whose parts are written; what is left are the headers of the whole and the boundaries."""
+
+    kind: str
+    subject: str
+    alternatives: tuple[str, ...]
+    attachments: tuple[str, ...]
+
+
+def encoded(composed: Composed) -> Encoded:
+    """The parts of the mail as they travel. Raises Invalid for a file whose name or type could show another one."""
+    alternatives = [text_part("plain", composed.text), text_part("html", in_ascii(composed.html))]
+    if composed.calendar:
+        alternatives.append(calendar_head(composed.calendar) + in_base64(composed.calendar.data))
+    attachments = tuple(attachment_head(one) + in_base64(one.data) for one in composed.attachments)
+    return Encoded(composed.kind, composed.subject, tuple(alternatives), attachments)
+
+
 def build(
-    composed: Composed,
+    mail: Encoded,
     *,
     sender: str,
     reply_to: str,
@@ -49,24 +68,40 @@ def build(
     (RFC 8058). Raises Invalid, naming the header, for a value that could start another header or show another text
     than the one sent.
     """
-    people = {"From": _mailbox_of("From", sender), "To": _mailbox("To", reader.name, reader.address)}
-    if reply_to != sender:
-        people["Reply-To"] = _mailbox_of("Reply-To", reply_to)
-    is_utf8 = not all(address.isascii() for _, address in people.values())
-    headers = [_person(header, name, address, is_utf8=is_utf8) for header, (name, address) in people.items()]
-    headers.append(_text("Subject", composed.subject, is_utf8=is_utf8))
-    headers.append(f"Date: {_date(date)}")
+    name, address = _mailbox("To", reader.name, reader.address)
+    is_utf8 = not address.isascii() or _is_utf8(sender, reply_to)
+    before, after = _of_all(sender, reply_to, mail.subject, mail.kind, date, is_utf8=is_utf8)
+    headers = [before, _person("To", name, address, is_utf8=is_utf8), after]
     headers.append(f"Message-ID: {_value('Message-ID', message_id)}")
     if references:
         headers.append(f"References: {_value('References', references)}")
-    headers.append("Auto-Submitted: auto-generated")
-    headers.append(f"X-Conference-Kind: {_value('X-Conference-Kind', composed.kind)}")
     if unsubscribe_url is not None:
         headers.append(f"List-Unsubscribe: <{_value('List-Unsubscribe', unsubscribe_url)}>")
         headers.append("List-Unsubscribe-Post: List-Unsubscribe=One-Click")
-    headers.append("MIME-Version: 1.0")
     boundary = f"=_{hashlib.sha256(message_id.encode()).hexdigest()[:32]}"
-    return ("\r\n".join(headers) + "\r\n" + _body(composed, boundary)).encode()
+    headers.append(_body(mail, boundary))
+    return "\r\n".join(headers).encode()
+
+
+# Nearly all mails of a mailing share these headers.
+@lru_cache(maxsize=64)
+def _of_all(sender: str, reply_to: str, subject: str, kind: str, date: datetime, *, is_utf8: bool) -> tuple[str, str]:
+    """What stands before To, and what after it, but for what belongs to this mail alone."""
+    before = _person("From", *_mailbox("From", *parseaddr(sender)), is_utf8=is_utf8)
+    headers = []
+    if reply_to != sender:
+        headers.append(_person("Reply-To", *_mailbox("Reply-To", *parseaddr(reply_to)), is_utf8=is_utf8))
+    headers.append(_text("Subject", subject, is_utf8=is_utf8))
+    headers.append(f"Date: {format_datetime(date)}")
+    headers.append("Auto-Submitted: auto-generated")
+    headers.append(f"X-Conference-Kind: {_value('X-Conference-Kind', kind)}")
+    headers.append("MIME-Version: 1.0")
+    return before, "\r\n".join(headers)
+
+
+@lru_cache(maxsize=8)
+def _is_utf8(sender: str, reply_to: str) -> bool:
+    return not all(parseaddr(mailbox)[1].isascii() for mailbox in (sender, reply_to))
 
 
 def message_id(row_id: UUID, domain: str) -> str:
@@ -86,67 +121,74 @@ def _right_part(domain: str) -> str:
     return domain[:room].strip("-")
 
 
-def _body(composed: Composed, boundary: str) -> str:
+def _body(mail: Encoded, boundary: str) -> str:
     """Content-Type and all parts: the alternatives, and around them the attachments if there are any."""
-    alternatives = [_text_part("plain", composed.text), _text_part("html", _in_ascii(composed.html))]
-    if composed.calendar:
-        kind = f'text/calendar; charset="utf-8"; method="{composed.calendar.method}"; component="VEVENT"'
-        alternatives.append(_bytes_part(kind, composed.calendar.data))
-    whole = _multipart("alternative", f"{boundary}a", alternatives)
-    if not composed.attachments:
-        return whole
-    return _multipart("mixed", f"{boundary}m", [whole, *map(_attachment, composed.attachments)])
+    whole = _multipart("alternative", f"{boundary}a", mail.alternatives)
+    return _multipart("mixed", f"{boundary}m", [whole, *mail.attachments]) if mail.attachments else whole
 
 
-def _multipart(subtype: str, boundary: str, parts: list[str]) -> str:
+def _multipart(subtype: str, boundary: str, parts: Sequence[str]) -> str:
     inside = "".join(f"--{boundary}\r\n{part}\r\n" for part in parts)
     return f'Content-Type: multipart/{subtype}; boundary="{boundary}"\r\n\r\n{inside}--{boundary}--\r\n'
 
 
-def _in_ascii(html: str) -> str:
+def in_ascii(html: str) -> str:
     """The same HTML with other letters as references: it travels as it is, and no reader can take its charset wrongly.
 
     A style sheet knows no references; one with such letters stays as it is.
     """
-    if not html[: html.rfind("</style>") + 1].isascii():
+    if html.isascii() or not html[: html.rfind("</style>") + 1].isascii():
         return html
     return html.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
-def _text_part(subtype: str, text: str) -> str:
+def text_part(subtype: str, text: str) -> str:
     """The text as it is if it travels so; else in the shorter of the two encodings."""
     octets = text.replace("\n", "\r\n").encode()
-    beyond_ascii = len(octets.translate(None, _ASCII))
-    if not beyond_ascii and max(map(len, octets.split(b"\r\n"))) <= LONGEST_LINE:
-        encoding, encoded = "7bit", octets
-    elif 6 * beyond_ascii <= len(octets):
-        encoding, encoded = "quoted-printable", binascii.b2a_qp(octets)
-    else:
-        encoding, encoded = "base64", _base64(octets)
-    head = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n'
-    return head + encoded.decode("ascii")
+    beyond_ascii = 0 if text.isascii() else len(octets.translate(None, _ASCII))
+    if not beyond_ascii and longest_line(octets) <= LONGEST_LINE:
+        return plain_head(subtype) + octets.decode("ascii")
+    if 6 * beyond_ascii <= len(octets):
+        return _text_head(subtype, "quoted-printable") + binascii.b2a_qp(octets).decode("ascii")
+    return _text_head(subtype, "base64") + in_base64(octets)
 
 
-def _bytes_part(kind: str, data: bytes, *more: str) -> str:
-    head = "\r\n".join([f"Content-Type: {kind}", "Content-Transfer-Encoding: base64", *more])
-    return f"{head}\r\n\r\n{_base64(data).decode('ascii')}"
+def plain_head(subtype: str) -> str:
+    """What stands before a text that travels as it is."""
+    return _text_head(subtype, "7bit")
 
 
-def _attachment(attachment: Attachment) -> str:
+def _text_head(subtype: str, encoding: str) -> str:
+    return f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n'
+
+
+def longest_line(octets: bytes) -> int:
+    """How many octets the longest line has, without its CRLF."""
+    return max(map(len, octets.split(b"\r\n")))
+
+
+def calendar_head(part: CalendarPart) -> str:
+    """What stands before the calendar object beside the text."""
+    return _bytes_head(f'text/calendar; charset="utf-8"; method="{part.method}"; component="VEVENT"')
+
+
+def attachment_head(attachment: Attachment) -> str:
+    """What stands before the file. Raises Invalid for a name or a type that could show another one."""
     kind = _value("Content-Type", attachment.media_type)
     filename = _value("Content-Disposition", attachment.filename)
     if not re.fullmatch(r"[\w.-]+/[\w.+-]+", kind, re.ASCII) or not re.fullmatch(r"[\w. -]+", filename, re.ASCII):
         raise Invalid({"Content-Disposition": "A file needs a plain name and a media type such as application/ics."})
-    return _bytes_part(kind, attachment.data, f'Content-Disposition: attachment; filename="{filename}"')
+    return _bytes_head(kind, f'Content-Disposition: attachment; filename="{filename}"')
 
 
-_date = lru_cache(maxsize=64)(format_datetime)
+def _bytes_head(kind: str, *more: str) -> str:
+    return "\r\n".join([f"Content-Type: {kind}", "Content-Transfer-Encoding: base64", *more, "", ""])
 
 
-# The calendar object stands in the mail twice.
-@lru_cache(maxsize=4)
-def _base64(data: bytes) -> bytes:
-    return base64.encodebytes(data).replace(b"\n", b"\r\n")
+def in_base64(data: bytes) -> str:
+    """The bytes in lines of 76 characters, each with its end (RFC 2045, 6.8)."""
+    written = binascii.b2a_base64(data, newline=False).decode("ascii")
+    return "".join([f"{written[start : start + 76]}\r\n" for start in range(0, len(written), 76)])
 
 
 def _person(header: str, name: str, address: str, *, is_utf8: bool) -> str:
@@ -158,7 +200,6 @@ def _person(header: str, name: str, address: str, *, is_utf8: bool) -> str:
     return f"{_encoded(header, name)} <{address}>"
 
 
-@lru_cache(maxsize=64)
 def _text(header: str, value: str, *, is_utf8: bool) -> str:
     value = _value(header, value)
     return f"{header}: {value}" if _is_plain(value, is_utf8=is_utf8) else _encoded(header, value)
@@ -180,12 +221,6 @@ def _words(octets: bytes, *, first: int) -> Iterator[str]:
         part = octets[start : start + most].decode(errors="ignore").encode()
         yield WORD.format(base64.b64encode(part).decode("ascii"))
         start, room = start + len(part), LONGEST_WORD
-
-
-# Sender, subject and date are the same in each mail of a mailing, and the parser is slow.
-@lru_cache(maxsize=8)
-def _mailbox_of(header: str, mailbox: str) -> tuple[str, str]:
-    return _mailbox(header, *parseaddr(mailbox))
 
 
 def _mailbox(header: str, name: str, address: str) -> tuple[str, str]:

@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from conference_orchestrator.jobs import embedded
 from conference_orchestrator.jobs.embedded import EmbeddedQueue, TaskRow
 from conference_orchestrator.jobs.work import WORK
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.ledger import messages
-from conference_orchestrator.ledger.messages import Claim, Message, Outcome, State
+from conference_orchestrator.ledger.messages import Message, Outcome, State
 from conference_orchestrator.notify.smtp import SmtpSender
 
 DIED = 86
@@ -64,10 +64,6 @@ POINTS: dict[str, tuple[str, Callable[[], None]]] = {
     "after the commit of a change, before anybody is woken": (TELLING, at(EmbeddedQueue, "wake", die)),
     "after the commit of a tick, before anybody is woken": (TICKING, at(EmbeddedQueue, "wake", die)),
     "after a task is claimed, before its work": (WORKING, at(embedded, "_claim", dying_after(embedded._claim))),
-    "after the messages are read, before one is claimed": (
-        WORKING,
-        at(messages, "to_send", dying_after(messages.to_send)),
-    ),
     "after the messages are claimed, before one is sent": (WORKING, at(SmtpSender, "send", die)),
     "after the mail server took it, before the mark": (WORKING, at(SmtpSender, "send", dying_after(SmtpSender.send))),
     "after the mark, before the next is sent": (
@@ -94,9 +90,9 @@ def hand_over_after_the_commit() -> None:
 def look_instead_of_claiming() -> None:
     """Whoever sees that a message is not sent yet sends it."""
 
-    def look(connection: Connection, message_ids: Sequence[UUID], **_: object) -> dict[UUID, Claim]:
-        unsent = select(Message.id).where(Message.id.in_(message_ids), Message.state != State.SENT)
-        return dict.fromkeys(connection.execute(unsent).scalars(), Claim(1, 0))
+    def look(connection: Connection, message_ids: Sequence[UUID], **_: object) -> Sequence[Row[Any]]:
+        unsent = select(*messages._shown()).where(Message.id.in_(message_ids), Message.state != State.SENT)
+        return connection.execute(unsent).all()
 
     def mark(connection: Connection, done: Outcome, **_: object) -> bool:
         connection.execute(update(Message).where(Message.id == done.message_id).values(state=done.state))
@@ -109,10 +105,10 @@ def mark_before_sending() -> None:
     """A message counts as sent from the moment it is taken."""
     claim = messages.claim
 
-    def mark_at_once(connection: Connection, message_ids: Sequence[UUID], **more: Any) -> dict[UUID, Claim]:
-        claims = claim(connection, message_ids, **more)
-        connection.execute(update(Message).where(Message.id.in_(claims)).values(state=State.SENT))
-        return claims
+    def mark_at_once(connection: Connection, message_ids: Sequence[UUID], **more: Any) -> list[Row[Any]]:
+        taken = claim(connection, message_ids, **more)
+        connection.execute(update(Message).where(Message.id.in_([row.id for row in taken])).values(state=State.SENT))
+        return taken
 
     messages.claim = mark_at_once
 

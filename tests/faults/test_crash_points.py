@@ -100,7 +100,7 @@ def test_a_mail_that_is_marked_before_it_is_sent_is_lost_in_between(
 ) -> None:
     """The negative control."""
     workplace.do("tell", names=NAMES, at=house.clock.at)
-    point = "after a message is claimed, before it is sent"
+    point = "after the messages are claimed, before one is sent"
     assert workplace.do("work", at=house.clock.at, point=point, without="the mark after sending") == DIED
     restarted(house, workplace)
     assert server.copies(address("ana")) == 0, "the harness can no longer see the loss that it guards against"

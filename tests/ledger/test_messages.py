@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,7 +19,6 @@ from conference_orchestrator.ledger import messages
 from conference_orchestrator.ledger.messages import (
     AMBIGUOUS_BUDGET,
     LEASE,
-    Claim,
     Draft,
     Message,
     Outcome,
@@ -97,7 +97,7 @@ def test_a_large_mailing_is_written_in_few_statements(house: House) -> None:
 
 
 def claimed(connection: Connection, message_id: UUID, *, now: datetime, worker: str = "me") -> bool:
-    return message_id in messages.claim(connection, [message_id], worker=worker, now=now)
+    return bool(messages.claim(connection, [message_id], worker=worker, now=now))
 
 
 @pytest.mark.parametrize(
@@ -176,8 +176,9 @@ def test_a_batch_is_claimed_at_once_but_for_what_another_worker_holds(house: Hou
     now = house.clock.at
     with steps() as connection:
         claimed(connection, second, now=now, worker="other")
-        claims = messages.claim(connection, [first, second, third], worker="me", now=now)
-    assert claims == {first: Claim(1, 0), third: Claim(1, 0)}
+        taken = messages.claim(connection, [third, second, first], worker="me", now=now)
+    assert [(one.name, one.attempts, one.lost_answers) for one in taken] == [("c", 1, 0), ("a", 1, 0)]
+    assert [json.loads(one.facts) for one in taken] == [row(third).facts, row(first).facts]
     assert [row(one).worker for one in (first, second, third)] == ["me", "other", "me"]
     assert (row(first).state, row(first).sent_at, row(first).lease_until) == ("sending", None, now + LEASE)
 
@@ -214,13 +215,6 @@ def test_a_mark_keeps_what_it_does_not_tell(house: House) -> None:
     assert (row(message_id).attempts, row(message_id).lost_answers) == (1, 1)
 
 
-def test_what_still_has_to_go_is_read_in_the_order_given(house: House) -> None:
-    (first,), (second,), (sent,) = write(draft("a")), write(draft("b")), write(draft("c"))
-    put(sent, state="sent")
-    with steps() as connection:
-        assert [found.name for found in messages.to_send(connection, [second, sent, first])] == ["b", "a"]
-
-
 @pytest.mark.parametrize(
     ("state", "then"),
     [
@@ -245,6 +239,10 @@ def test_a_message_that_nobody_has_in_hand_waits_without_an_attempt(house: House
 # ---- found again -----------------------------------------------------------------------------------------------------
 
 
+def instants(message_ids: list[UUID]) -> dict[UUID, datetime]:
+    return {message_id: at for message_id, at, _ in messages.unfinished(message_ids)}
+
+
 def test_what_still_has_to_go_is_told_with_its_instant(house: House) -> None:
     now = house.clock.at
     names = ("queued", "deferred", "sending", "sent", "doubtful", "given-up")
@@ -254,7 +252,7 @@ def test_what_still_has_to_go_is_told_with_its_instant(house: House) -> None:
     put(kept["sent"], state="sent")
     put(kept["doubtful"], state="ambiguous", lost_answers=1, due_at=now + A_SECOND)
     put(kept["given-up"], state="ambiguous", lost_answers=AMBIGUOUS_BUDGET + 1)
-    assert dict(messages.unfinished(list(kept.values()))) == {
+    assert instants(list(kept.values())) == {
         kept["queued"]: now,
         kept["deferred"]: now + timedelta(minutes=5),
         kept["sending"]: now + LEASE,
@@ -267,9 +265,9 @@ def test_who_waits_for_another_has_the_instant_of_that_one(house: House) -> None
     (first,) = write(draft("a", cause="1", chain="uid:a", number=1))
     (second,) = write(draft("a", cause="2", chain="uid:a", number=2))
     put(first, state="deferred", due_at=now + timedelta(hours=1))
-    assert dict(messages.unfinished([second])) == {second: now + timedelta(hours=1)}
+    assert instants([second]) == {second: now + timedelta(hours=1)}
     put(first, state="sent")
-    assert dict(messages.unfinished([second])) == {second: now}
+    assert instants([second]) == {second: now}
 
 
 def test_what_is_overdue_is_listed_by_urgency_and_without_those_that_wait(house: House) -> None:

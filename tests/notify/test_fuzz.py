@@ -34,7 +34,7 @@ def kind(request: pytest.FixtureRequest) -> type[Facts]:
 
 def mailed(facts: Facts, reader: Reader = ANNA, *, sender: str = SENDER) -> bytes:
     return mime.build(
-        compose(facts, reader),
+        mime.encoded(compose(facts, reader)),
         sender=sender,
         reply_to=ANSWERS_TO,
         reader=reader,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from conference_orchestrator.notify import mailing
 from conference_orchestrator.notify.composing import compose
 from conference_orchestrator.notify.mailing import KEPT, WORTH_PREPARING, Mailing, Mailings, Uncertain
-from conference_orchestrator.notify.mime import build
+from conference_orchestrator.notify.mime import build, encoded
 from tests.notify.examples import EXAMPLES
 
 LINKS = {
@@ -48,10 +48,10 @@ def prepared(facts, reader):
     return Mailing(facts, links=links, language=reader.language, time_zone=reader.time_zone)
 
 
-def mail(composed, reader):
+def mail(parts, reader):
     mailbox = "Helpdesk <helpdesk@network.example>"
     at = datetime(2026, 11, 2, tzinfo=UTC)
-    return build(composed, reader=reader, sender=mailbox, reply_to=mailbox, message_id="<1@network.example>", date=at)
+    return build(parts, reader=reader, sender=mailbox, reply_to=mailbox, message_id="<1@network.example>", date=at)
 
 
 PREPARED = {name: prepared(*pair) for name, pair in EXAMPLES.items()}
@@ -67,10 +67,10 @@ def test_whoever_reads_it_the_mail_is_the_composed_one(which, name, address, tok
     reader = dataclasses.replace(reader, name=name, address=address)
     own = dict.fromkeys(LINKS.get(facts.kind, ()), f"https://conference.example/i/{token}")
     try:
-        short = PREPARED[which].composed_for(reader, own)
+        short = PREPARED[which].encoded_for(reader, own)
     except Uncertain:
         return
-    composed = compose(dataclasses.replace(facts, **own), reader)
+    composed = encoded(compose(dataclasses.replace(facts, **own), reader))
     assert short == composed
     assert mail(short, reader) == mail(composed, reader)
 
@@ -80,7 +80,7 @@ def test_an_ordinary_name_takes_the_short_way(name):
     for which, (facts, reader) in EXAMPLES.items():
         own = dict.fromkeys(LINKS.get(facts.kind, ()), "https://conference.example/i/Jp3kq9")
         given = dataclasses.replace(reader, name=name)
-        assert PREPARED[which].composed_for(given, own) == compose(dataclasses.replace(facts, **own), given)
+        assert PREPARED[which].encoded_for(given, own) == encoded(compose(dataclasses.replace(facts, **own), given))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_what_is_out_of_the_ordinary_is_composed_by_itself(name, address, link):
     _, reader = EXAMPLES["invitation"]
     given = dataclasses.replace(reader, name=name, address=address)
     with pytest.raises(Uncertain):
-        PREPARED["invitation"].composed_for(given, {"answer_url": link, "join_url": link})
+        PREPARED["invitation"].encoded_for(given, {"answer_url": link, "join_url": link})
 
 
 @pytest.mark.parametrize(

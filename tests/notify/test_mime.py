@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from conference_orchestrator.kernel.errors import Invalid
 from conference_orchestrator.kernel.text import nfc, one_line_problem
 from conference_orchestrator.notify.composing import Composed, compose
-from conference_orchestrator.notify.mime import build, message_id
+from conference_orchestrator.notify.mime import build, encoded, message_id
 from conference_orchestrator.notify.reader import Reader
 
 ROW = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
@@ -30,7 +30,7 @@ WRITING = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), mi
 
 
 def built(composed=PLAIN, reader=READER, **given):
-    return build(composed, reader=reader, **(ENVELOPE | given))
+    return build(encoded(composed), reader=reader, **(ENVELOPE | given))
 
 
 def read(data):

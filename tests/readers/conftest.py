@@ -46,7 +46,7 @@ def _examples() -> list[Sent]:
 
 def _sent(step: str, facts: Facts, reader: Reader, number: int) -> Sent:
     data = mime.build(
-        compose(facts, reader),
+        mime.encoded(compose(facts, reader)),
         sender=SENDER,
         reply_to=ANSWERS_TO,
         reader=reader,

@@ -141,7 +141,9 @@ def invitation() -> bytes:
     facts, _ = EVENTS["invitation"]
     people = {"sender": "Helpdesk <helpdesk@network.example>", "reply_to": "Helpdesk <helpdesk@network.example>"}
     composed = compose(facts, ANNA)
-    return mime.build(composed, reader=ANNA, message_id="<1@network.example>", date=facts.dtstamp, **people)
+    return mime.build(
+        mime.encoded(composed), reader=ANNA, message_id="<1@network.example>", date=facts.dtstamp, **people
+    )
 
 
 @pytest.mark.parametrize(
@@ -169,7 +171,7 @@ def test_calendar_parts_that_differ_are_found() -> None:
     other = dataclasses.replace(attached, data=attached.data.replace(b"SEQUENCE:0", b"SEQUENCE:1"))
     people = {"sender": "Helpdesk <helpdesk@network.example>", "reply_to": "Helpdesk <helpdesk@network.example>"}
     data = mime.build(
-        dataclasses.replace(composed, attachments=(other,)),
+        mime.encoded(dataclasses.replace(composed, attachments=(other,))),
         reader=ANNA,
         message_id="<1@network.example>",
         date=facts.dtstamp,

@@ -127,7 +127,7 @@ def test_the_mail_of_a_series_carries_it_whole_in_both_parts(many: list[Drawn]) 
     for number, one in enumerate(many[:40]):
         composed = compose(one.facts, ANNA)
         data = mime.build(
-            composed,
+            mime.encoded(composed),
             sender=SENDER,
             reply_to=SENDER,
             reader=ANNA,

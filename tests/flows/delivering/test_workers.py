@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, select
 from conference_orchestrator.flows import delivering
 from conference_orchestrator.flows.delivering import SHIFT
 from conference_orchestrator.ledger import messages
-from conference_orchestrator.ledger.messages import LEASE, Claim, Message, State
+from conference_orchestrator.ledger.messages import LEASE, Message, State
 from conference_orchestrator.notify.sending import Refused
 from tests.house import House
 from tests.post import A_SECOND, DELIVER, Killed, Post, alert, ids, tell, told
@@ -72,15 +72,14 @@ def test_a_slow_server_makes_a_task_hand_on_the_rest_before_its_lease_ends(house
 
 
 def sent_by_four_workers(house: House, post: Post, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Four workers on one batch; each waits before its claim until all of them have seen what is to be sent."""
-    together, to_send = threading.Barrier(4, timeout=20), messages.to_send
+    """Four workers on one batch, who claim it at the same moment."""
+    together, claim = threading.Barrier(4, timeout=20), messages.claim
 
-    def see_together(connection: Connection, message_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
-        seen = to_send(connection, message_ids)
+    def claim_together(*given: Any, **named: Any) -> list[Row[Any]]:
         together.wait()
-        return seen
+        return claim(*given, **named)
 
-    monkeypatch.setattr(messages, "to_send", see_together)
+    monkeypatch.setattr(messages, "claim", claim_together)
     tell(*[alert(f"n{number}") for number in range(20)])
     batch = ids()
     assert house.at_once(4, lambda _: delivering.deliver(batch)) == [None] * 4
@@ -96,9 +95,9 @@ def test_four_workers_on_one_batch_send_each_mail_once(
 def test_without_the_fence_they_send_mails_twice(house: House, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control: the claim only looks."""
 
-    def look(connection: Connection, message_ids: Sequence[UUID], **_: object) -> dict[UUID, Claim]:
-        unsent = select(Message.id).where(Message.id.in_(message_ids), Message.state != State.SENT)
-        return dict.fromkeys(connection.execute(unsent).scalars(), Claim(1, 0))
+    def look(connection: Connection, message_ids: Sequence[UUID], **_: object) -> Sequence[Row[Any]]:
+        unsent = select(*messages._shown()).where(Message.id.in_(message_ids), Message.state != State.SENT)
+        return connection.execute(unsent).all()
 
     monkeypatch.setattr(messages, "claim", look)
     monkeypatch.setattr(messages, "unfinished", lambda _: [])
