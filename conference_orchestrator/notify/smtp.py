@@ -10,6 +10,7 @@ once all three are answered well, the mail itself.
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 import time
@@ -231,12 +232,10 @@ def _with_crlf(data: bytes) -> bytes:
 
     A lone CR or LF is mended because servers disagree on whether it ends a line, and a mail could smuggle a second one.
     """
-    if data.endswith(b"\r\n") and data.count(b"\r") == data.count(b"\n") == data.count(b"\r\n"):
-        return data
     return b"\r\n".join(data.splitlines()) + b"\r\n"
 
 
 def _on_the_wire(data: bytes) -> bytes:
     """The mail with leading dots doubled, and the final dot (RFC 5321, 4.5.2)."""
-    stuffed = data.replace(b"\n.", b"\n..")
+    stuffed = re.sub(rb"\n\.", b"\n..", data)
     return (b"." if stuffed.startswith(b".") else b"") + stuffed + b".\r\n"

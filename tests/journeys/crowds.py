@@ -149,7 +149,7 @@ def four_processes(url: str, folder: Path) -> Iterator[Service]:
     try:
         yield service.start("web", "--processes", "4")
     finally:
-        service.stop()
+        service.kill()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,13 +29,13 @@ def allocated(service: Service, reference: str) -> dict[str, Any]:
 
 
 def test_a_slot_is_given_while_the_provider_is_down_and_the_link_follows(
-    tmp_path: Path,
+    sqlite_url: str,
     new_service: Callable[[str, str], Service],
     mailbox: Mailbox,
     sandbox_that_is_down: tuple[int, str],
 ) -> None:
     port, address = sandbox_that_is_down
-    service = new_service(f"sqlite:///{tmp_path / 'conference.db'}", "webex")
+    service = new_service(sqlite_url, "webex")
     service.env["CO_WEBEX_URL"] = address
     service.start()
     request = allocated(service, "CPMS-3001")
@@ -59,9 +58,9 @@ def problem_of(service: Service, conference_id: str) -> dict[str, Any] | None:
 
 
 def test_a_slot_is_given_while_the_mail_server_is_down_and_the_mails_follow(
-    tmp_path: Path, new_service: Callable[[str, str], Service], mailbox: Mailbox
+    sqlite_url: str, new_service: Callable[[str, str], Service], mailbox: Mailbox
 ) -> None:
-    service = new_service(f"sqlite:///{tmp_path / 'conference.db'}", "mock").start()
+    service = new_service(sqlite_url, "mock").start()
     mailbox.close()
     assert allocated(service, "CPMS-3002")["state"] == "allocated"
     helpdesk = service.token("helpdesk")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import requests
@@ -43,10 +42,10 @@ def has_new_link(stage: Stage, people: set[str], link: str) -> None:
 
 
 def test_while_webex_is_down_the_helpdesk_moves_a_conference_and_everyone_gets_the_new_link(
-    tmp_path: Path, new_service: NewService, mailbox: Mailbox
+    sqlite_url: str, new_service: NewService, mailbox: Mailbox
 ) -> None:
     port = free_port()
-    service = new_service(f"sqlite:///{tmp_path / 'conference.db'}", "webex")
+    service = new_service(sqlite_url, "webex")
     service.env["CO_WEBEX_URL"] = f"http://127.0.0.1:{port}/v1/"
     with RunningSandbox(port=port) as sandbox:
         stage = staged(service.start(), mailbox, sandbox)
@@ -61,9 +60,9 @@ def test_while_webex_is_down_the_helpdesk_moves_a_conference_and_everyone_gets_t
 
 
 def test_a_meeting_deleted_at_webex_is_told_by_its_event_and_made_again_on_the_helpdesks_word(
-    tmp_path: Path, new_service: NewService, mailbox: Mailbox, sandbox: RunningSandbox
+    sqlite_url: str, new_service: NewService, mailbox: Mailbox, sandbox: RunningSandbox
 ) -> None:
-    service = new_service(f"sqlite:///{tmp_path / 'conference.db'}", "webex")
+    service = new_service(sqlite_url, "webex")
     service.env["CO_WEBEX_WEBHOOK_SECRET"] = "only-for-this-journey"
     stage = staged(service.start(), mailbox, sandbox)
     eventually(lambda: len(webhooks_of(sandbox)) == KINDS_OF_EVENTS, "webhooks at the sandbox")
