@@ -70,14 +70,16 @@ def build(
     """
     name, address = _mailbox("To", reader.name, reader.address)
     is_utf8 = not address.isascii() or _is_utf8(sender, reply_to)
-    before, after = _of_all(sender, reply_to, mail.subject, mail.kind, date, is_utf8=is_utf8)
-    headers = [before, _person("To", name, address, is_utf8=is_utf8), after]
+    first, second, third = _of_all(sender, reply_to, mail.subject, mail.kind, date, is_utf8=is_utf8)
+    headers = [first, _person("To", name, address, is_utf8=is_utf8), second]
     headers.append(f"Message-ID: {_value('Message-ID', message_id)}")
     if references:
         headers.append(f"References: {_value('References', references)}")
+    headers.append(third)
     if unsubscribe_url is not None:
         headers.append(f"List-Unsubscribe: <{_value('List-Unsubscribe', unsubscribe_url)}>")
         headers.append("List-Unsubscribe-Post: List-Unsubscribe=One-Click")
+    headers.append("MIME-Version: 1.0")
     boundary = f"=_{hashlib.sha256(message_id.encode()).hexdigest()[:32]}"
     headers.append(_body(mail, boundary))
     return "\r\n".join(headers).encode()
@@ -85,18 +87,16 @@ def build(
 
 # Nearly all mails of a mailing share these headers.
 @lru_cache(maxsize=64)
-def _of_all(sender: str, reply_to: str, subject: str, kind: str, date: datetime, *, is_utf8: bool) -> tuple[str, str]:
-    """What stands before To, and what after it, but for what belongs to this mail alone."""
-    before = _person("From", *_mailbox("From", *parseaddr(sender)), is_utf8=is_utf8)
-    headers = []
+def _of_all(
+    sender: str, reply_to: str, subject: str, kind: str, date: datetime, *, is_utf8: bool
+) -> tuple[str, str, str]:
+    """What stands before To, between it and Message-ID, and after that."""
+    first = _person("From", *_mailbox("From", *parseaddr(sender)), is_utf8=is_utf8)
+    second = [_text("Subject", subject, is_utf8=is_utf8), f"Date: {format_datetime(date)}"]
     if reply_to != sender:
-        headers.append(_person("Reply-To", *_mailbox("Reply-To", *parseaddr(reply_to)), is_utf8=is_utf8))
-    headers.append(_text("Subject", subject, is_utf8=is_utf8))
-    headers.append(f"Date: {format_datetime(date)}")
-    headers.append("Auto-Submitted: auto-generated")
-    headers.append(f"X-Conference-Kind: {_value('X-Conference-Kind', kind)}")
-    headers.append("MIME-Version: 1.0")
-    return before, "\r\n".join(headers)
+        second.insert(0, _person("Reply-To", *_mailbox("Reply-To", *parseaddr(reply_to)), is_utf8=is_utf8))
+    third = ["Auto-Submitted: auto-generated", f"X-Conference-Kind: {_value('X-Conference-Kind', kind)}"]
+    return first, "\r\n".join(second), "\r\n".join(third)
 
 
 @lru_cache(maxsize=8)
