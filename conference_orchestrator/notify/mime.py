@@ -225,10 +225,13 @@ def _words(octets: bytes, *, first: int) -> Iterator[str]:
 
 def _mailbox(header: str, name: str, address: str) -> tuple[str, str]:
     """Name and address as they may stand in the header."""
-    local, _, domain = _value(header, address).rpartition("@")
-    if not local or not domain or re.search(r'[\s<>()\[\],:;"\\@]', local + domain):
+    written = _value(header, address)
+    local, _, domain = written.rpartition("@")
+    # Without the space that it was given it would be another address.
+    is_changed = written != nfc(address)
+    if is_changed or not local or not domain or re.search(r'[\s<>()\[\],:;"\\@]', local + domain):
         raise Invalid({header: "Must be an e-mail address such as name@hospital.example."})
-    return _value(header, name), f"{local}@{domain}"
+    return _value(header, name), written
 
 
 def _value(header: str, value: str) -> str:

@@ -221,7 +221,17 @@ def test_a_mailbox_that_is_none_is_refused(header, mailbox):
 
 
 @pytest.mark.parametrize(
-    "address", ["a", "a@", "@b.example", "a@b@c.example", "a@b.example, c@d.example", "a <b@c.example>"]
+    "address",
+    [
+        "a",
+        "a@",
+        "@b.example",
+        "a@b@c.example",
+        "a@b.example, c@d.example",
+        "a <b@c.example>",
+        " a@b.example",
+        "a@b.example ",
+    ],
 )
 def test_a_mail_goes_to_exactly_one_address(address):
     with pytest.raises(Invalid):
