@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -22,6 +23,8 @@ from conference_orchestrator import settings as all_settings
 from conference_orchestrator.app import create_app, engine_of, timer_of
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import OrchestratorError
+from conference_orchestrator.kernel.principal import SYSTEM
+from conference_orchestrator.network import clinicians
 from conference_orchestrator.settings import Settings, SettingsError
 
 NO_SCHEMA = "The database has not the schema of this version; run `conference-orchestrator db upgrade`."
@@ -258,6 +261,32 @@ def load(file: Path) -> None:
     with _at_work():
         report = loading.load(file)
     click.echo(f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged.")
+
+
+@cli.command()
+@click.argument("clinician")
+@click.option("--yes", is_flag=True, help="Do not ask first on a terminal.")
+def erase(clinician: str, *, yes: bool) -> None:
+    """Forget CLINICIAN, named by id or address. Nobody can take it back; on a terminal it asks first."""
+    from conference_orchestrator.flows import erasing  # noqa: PLC0415  - loaded by this command only
+
+    with _at_work():
+        person = clinicians.find(clinician, visible_to=SYSTEM)
+        if not yes and sys.stdin.isatty():
+            click.confirm(f"Forget {person.name} <{person.email}>? Nobody can take it back", abort=True)
+        erasing.erase(person.id, by=SYSTEM)
+    click.echo(f"Erased; what is left is empty and has the id {person.id}.")
+
+
+@cli.command(name="access-export")
+@click.argument("clinician")
+def access_export(clinician: str) -> None:
+    """Print everything that is kept about CLINICIAN, named by id or address, as JSON."""
+    from conference_orchestrator.flows import exporting  # noqa: PLC0415  - loaded by this command only
+
+    with _at_work():
+        found = exporting.everything_about(clinicians.find(clinician, visible_to=SYSTEM).id, by=SYSTEM)
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
 
 
 @cli.command()

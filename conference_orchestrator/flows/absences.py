@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, false, or_, select
 
-from conference_orchestrator.kernel import ports, times
+from conference_orchestrator.kernel import audit, ports, times
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Invalid, NotPermitted
 from conference_orchestrator.kernel.paging import Page, Paging
@@ -52,13 +52,16 @@ def add(from_on: date, until_on: date, *, clinician: str | UUID | None = None, b
             raise Invalid({"until_on": "An absence lasts at most two years."})
         added = Absence(clinician_id=person.id, from_on=from_on, until_on=until_on, created_at=tx.now)
         db.session.add(added)
+        tx.record("absence.add", person, by=by)
     return added
 
 
 def remove(absence_id: UUID, *, by: Principal) -> None:
     """The clinician is not away after all. NotFound outside the asker's scope."""
-    with transaction():
-        db.session.delete(rosters.absence(absence_id, of=_people(by)))
+    with transaction() as tx:
+        removing = rosters.absence(absence_id, of=_people(by))
+        db.session.delete(removing)
+        tx.record("absence.remove", audit.named(Clinician, removing.clinician_id), by=by)
 
 
 def _whom(reference: str | UUID | None, *, by: Principal) -> Clinician:

@@ -62,6 +62,7 @@ def create(
             created_at=tx.now,
         )
         db.session.add(token)
+        tx.record("token.create", token, by=by)
     return token, secret
 
 
@@ -72,6 +73,7 @@ def revoke(token_id: UUID, *, by: Principal = SYSTEM) -> ApiToken:
         if by.network_id not in {None, token.network_id}:
             raise NotFound("There is no such token.")
         token.revoked_at = token.revoked_at or tx.now
+        tx.record("token.revoke", token, by=by)
     return token
 
 
@@ -160,7 +162,10 @@ def participants(reference: str | UUID, *, by: Principal) -> list[tuple[Clinicia
 
     NotFound for a network that the asker does not belong to.
     """
-    network, known = _own_network(reference, by=by), knowledge_of(by)
+    network = _own_network(reference, by=by)
+    with transaction() as tx:
+        tx.record("participants.read", network, by=by)
+    known = knowledge_of(by)
     lines = [(person, known(person)) for person in db.session.scalars(clinicians.active_in(network.id))]
     return sorted(lines, key=lambda line: (line[0].country, line[0].hospital_name, line[1].name, line[0].id))
 

@@ -7,13 +7,15 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from conference_orchestrator.flows import people
 from conference_orchestrator.flows.directory import flush
+from conference_orchestrator.kernel import audit
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Conflict, NotFound
 from conference_orchestrator.kernel.principal import Principal
 from conference_orchestrator.kernel.transaction import transaction
 from conference_orchestrator.network import clinicians
-from conference_orchestrator.network.clinicians import ClinicianAddress
+from conference_orchestrator.network.clinicians import Clinician, ClinicianAddress
 
 
 def listed(clinician_id: UUID, *, by: Principal) -> Sequence[ClinicianAddress]:
@@ -31,16 +33,19 @@ def add(clinician_id: UUID, email: str, *, by: Principal) -> ClinicianAddress:
         taken = Conflict(f"{address} is known already, as this clinician's or another's.")
         if clinicians.by_email(address) is not None:
             raise taken
+        people.must_not_be_forgotten(address)
         added = ClinicianAddress(clinician_id=person.id, email=address, created_at=tx.now)
         db.session.add(added)
         flush(taken)
+        tx.record("address.add", person, by=by)
     return added
 
 
 def remove(clinician_id: UUID, address_id: UUID, *, by: Principal) -> None:
     """Forget a further address. NotFound when the person has no such one."""
-    with transaction():
+    with transaction() as tx:
         found = next((one for one in listed(clinician_id, by=by) if one.id == address_id), None)
         if found is None:
             raise NotFound("This clinician has no such address.")
         db.session.delete(found)
+        tx.record("address.remove", audit.named(Clinician, clinician_id), by=by)

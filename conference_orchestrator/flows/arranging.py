@@ -63,6 +63,7 @@ def define_series(group_id: UUID, entered: Mapping[str, Any], *, by: Principal) 
     with transaction() as tx:
         group = expert_groups.get(group_id, visible_to=by, lock=True)
         defined = store_series(tx, group, entered)
+        tx.record("series.define", defined, by=by)
         return SeriesView(defined, _warnings(defined, now=tx.now))
 
 
@@ -111,6 +112,7 @@ def change_series(
         touched = reconcile(tx, changing, group, before, monthly=was_monthly and _is_monthly(changing))
         tell_of_series(tx, changing.id, group_id=group.id)
         seen = SeriesView(changing, _warnings(changing, now=tx.now))
+        tx.record("series.change", changing, by=by)
         if preview:
             tx.undo()
     return touched if preview or seen is None else seen
@@ -150,6 +152,7 @@ def add_exception(
         touched = reconcile(tx, changing, group, before)
         tell_of_series(tx, changing.id, group_id=group.id)
         seen = ExceptionView(added, _warnings(changing, now=tx.now))
+        tx.record(f"exception.{added.kind}", changing, by=by)
         if preview:
             tx.undo()
     return touched if preview or seen is None else seen
@@ -172,6 +175,7 @@ def remove_exception(series_id: UUID, which: UUID | date, *, by: Principal, prev
         db.session.flush()
         touched = reconcile(tx, changing, group, before)
         tell_of_series(tx, changing.id, group_id=group.id)
+        tx.record("exception.remove", changing, by=by)
         if preview:
             tx.undo()
     return touched
@@ -191,6 +195,7 @@ def close_series(series_id: UUID, *, by: Principal, expected: int | None = None,
         for session in sessions.of_series(closing.id, after=tx.now):
             touched += cancel_session(tx, session, group, "The round has ended.")
         tell_of_series(tx, closing.id, group_id=group.id)
+        tx.record("series.close", closing, by=by)
         if preview:
             tx.undo()
     return touched

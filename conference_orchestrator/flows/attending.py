@@ -24,7 +24,7 @@ from conference_orchestrator.kernel.outbox import Task
 from conference_orchestrator.kernel.principal import SYSTEM, Principal, Role
 from conference_orchestrator.kernel.transaction import Transaction, transaction
 from conference_orchestrator.ledger.invitations import Invitation, Method
-from conference_orchestrator.network import clinicians
+from conference_orchestrator.network import clinicians, erased_addresses
 from conference_orchestrator.network.clinicians import Clinician, ClinicianAddress
 from conference_orchestrator.providers import base
 from conference_orchestrator.providers.base import MeetingRef, Person, Visit
@@ -225,19 +225,22 @@ def _take_over(tx: Transaction, conference_id: UUID, told: base.Attendance) -> N
     if conference.attended_at is not None:
         return
     invited = _invited(conference.id)
-    attendances.replace(conference.id, [_stay(conference.id, visit, invited) for visit in told.visits])
+    # The list may be taken anew after an erasure: it brings nobody back.
+    erased = erased_addresses.among({email for visit in told.visits if (email := _canonical(visit.email))})
+    attendances.replace(conference.id, [_stay(conference.id, visit, invited, erased) for visit in told.visits])
     if told.is_complete:
         conference.attended_at = tx.now
 
 
-def _stay(conference_id: UUID, visit: Visit, invited: dict[str, UUID]) -> Attendance:
-    email = _canonical(visit.email) if visit.email else None
+def _stay(conference_id: UUID, visit: Visit, invited: dict[str, UUID], erased: set[str]) -> Attendance:
+    email = _canonical(visit.email)
+    is_erased = email in erased
     left_at = visit.left_at
     return Attendance(
         conference_id=conference_id,
         clinician_id=invited.get(email) if email else None,
-        name=visit.name,
-        email=email,
+        name="" if is_erased else visit.name,
+        email=None if is_erased else email,
         is_host=visit.is_host,
         joined_at=visit.joined_at,
         # The clocks of a provider's machines differ: nobody leaves before coming.
@@ -245,9 +248,9 @@ def _stay(conference_id: UUID, visit: Visit, invited: dict[str, UUID]) -> Attend
     )
 
 
-def _canonical(email: str) -> str | None:
+def _canonical(email: str | None) -> str | None:
     try:
-        return clinicians.canonical(email)
+        return clinicians.canonical(email) if email else None
     except Invalid:
         return None
 

@@ -28,6 +28,7 @@ def choose(group_id: UUID, clinician_id: UUID, style: CalendarStyle, *, by: Prin
         if member.calendar != style:
             member.calendar = style
             refresh(tx, group.id)
+            tx.record(f"member.calendar.{style}", member, by=by)
     return next(one for one in expert_groups.members(group.id) if one.clinician_id == clinician_id)
 
 
@@ -41,6 +42,7 @@ def repair(clinician_id: UUID, *, by: Principal) -> int:
         person = clinicians.get(clinician_id, visible_to=by)
         if by.role == Role.CLINICIAN and by.clinician_id != person.id:
             raise NotFound("There is no such clinician.")
+        tx.record("calendar.repair", person, by=by)
         return _repair(tx, person.id)
 
 

@@ -113,6 +113,7 @@ def cancel(conference_id: UUID, reason: str, *, by: Principal, expected: int | N
             raise RuleBroken(f"The conference is {'over' if found.is_wanted else 'cancelled already'}.")
         found.cancel(reason)
         webinar_requests.cancelled(found.webinar_request_id)
+        tx.record("conference.cancel", found, by=by, reason=reason)
         tx.after(ensure_later(found.id), issue_later(found.id))
     return conference(conference_id, by=by)
 
@@ -130,6 +131,7 @@ def retry(conference_id: UUID, *, by: Principal) -> ConferenceView:
         elif found.state == State.MISSING:
             # The update that follows finds it there again, or has it made anew.
             found.present_title = None
+        tx.record("conference.retry", found, by=by)
         tx.after(ensure_later(found.id))
     return conference(conference_id, by=by)
 
@@ -300,7 +302,9 @@ def _present(tx: Transaction, conference: Conference, step: Step, outcome: Outco
     conference.present_start, conference.present_end = meeting.starts_at, meeting.ends_at
     conference.present_host = meeting.ref.host
     if outcome.found > 1:
-        _alert(tx, conference, "A meeting existed twice", f"{outcome.found - 1} surplus meetings were cancelled")
+        surplus = f"{outcome.found - 1} surplus meetings were cancelled"
+        tx.record("meeting.duplicate-cancelled", conference, by=SYSTEM, reason=surplus)
+        _alert(tx, conference, "A meeting existed twice", surplus)
     # It was moved or cancelled while we were talking to the provider, or we found it as an earlier attempt made it.
     # What the provider keeps otherwise than asked is not asked for again and again.
     if not conference.is_wanted or (conference.differs and (step.do == "look" or spec != step.spec)):

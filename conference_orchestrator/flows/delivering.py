@@ -146,6 +146,7 @@ def retry(message_id: UUID, *, by: Principal) -> Message:
             raise RuleBroken("This message tells what is not so any more; send the latest one of this invitation.")
         message.state, message.due_at, message.lost_answers = State.DEFERRED, tx.now, 0
         message.last_answer = f"repeated by {by}"
+        tx.record("delivery.retry", message, by=by)
         tx.after(_task([message.id], rank=Rank.URGENT))
     return message
 

@@ -49,11 +49,12 @@ def add_network(entered: Mapping[str, Any], *, by: Principal) -> Network:
     if by.network_id is not None:
         raise NotPermitted("Your access is limited to one network.")
     values = fields.read(entered, entries.NETWORK)
-    with transaction():
+    with transaction() as tx:
         if networks.by_code(values["code"]) is not None:
             raise _code_taken(values["code"])
         network, _ = store_network(values)
         flush(_code_taken(values["code"]))
+        tx.record("network.add", network, by=by)
     return network
 
 
@@ -70,11 +71,12 @@ def store_network(values: Mapping[str, Any]) -> tuple[Network, Outcome]:
 def add_hospital(entered: Mapping[str, Any], *, by: Principal) -> Hospital:
     """A new hospital, in the asker's own network when none is named. Conflict for a taken code."""
     values = fields.read(entered, entries.HOSPITAL)
-    with transaction():
+    with transaction() as tx:
         if hospitals.by_code(values["code"]) is not None:
             raise _code_taken(values["code"])
         hospital, _ = store_hospital(values, by=by)
         flush(_code_taken(values["code"]))
+        tx.record("hospital.add", hospital, by=by)
     return hospital
 
 
@@ -83,13 +85,14 @@ def change_hospital(
 ) -> Hospital:
     """Change the fields that are named. Stale when `expected` is not the present version, Conflict for a taken code."""
     values = fields.read(changes, entries.HOSPITAL, partial=True)
-    with transaction():
+    with transaction() as tx:
         hospital = hospitals.get(hospital_id, visible_to=by)
         hospital.must_match(expected)
         if "networks" in values:
             values["networks"] = _networks(values["networks"], present=hospital.networks, by=by)
         _assign_hospital(hospital, values)
         flush(_code_taken(hospital.code))
+        tx.record("hospital.change", hospital, by=by)
     return hospital
 
 
@@ -108,11 +111,12 @@ def store_hospital(values: Mapping[str, Any], *, by: Principal) -> tuple[Hospita
 def add_group(entered: Mapping[str, Any], *, by: Principal) -> ExpertGroup:
     """A new expert group. Conflict for a taken code, Invalid for an unknown network."""
     values = fields.read(entered, entries.GROUP)
-    with transaction():
+    with transaction() as tx:
         if expert_groups.by_code(values["code"]) is not None:
             raise _code_taken(values["code"])
         group, _ = store_group(values, by=by)
         flush(_code_taken(values["code"]))
+        tx.record("group.add", group, by=by)
     return group
 
 
@@ -136,6 +140,7 @@ def change_group(
             raise Invalid({"network": "A group stays in its network."})
         _assign_group(group, values)
         flush(_code_taken(group.code))
+        tx.record("group.change", group, by=by)
         if "rules" in values:
             offer_freed(tx, group)
     return group
@@ -168,15 +173,22 @@ def add_member(
             raise Conflict(f"{present.clinician.name} is a member of this group already.")
         flush(Conflict("This clinician is a member of this group already."))
         refresh(tx, group.id)
+        tx.record("member.add", present, by=by)
     return present
 
 
 def remove_member(group_id: UUID, clinician_id: UUID, *, by: Principal) -> None:
     """End a clinician's membership today. NotFound for somebody who is no member."""
     with transaction() as tx:
-        group = expert_groups.get(group_id, visible_to=by, lock=True)
-        expert_groups.membership(group.id, clinician_id).until_on = _today(group, tx.now)
-        refresh(tx, group.id)
+        end_membership(tx, expert_groups.get(group_id, visible_to=by, lock=True), clinician_id, by=by)
+
+
+def end_membership(tx: Transaction, group: ExpertGroup, clinician_id: UUID, *, by: Principal) -> None:
+    """The same inside of a transaction that is open already and has locked the group."""
+    leaving = expert_groups.membership(group.id, clinician_id)
+    leaving.until_on = _today(group, tx.now)
+    refresh(tx, group.id)
+    tx.record("member.remove", leaving, by=by)
 
 
 def store_member(group: ExpertGroup, values: Mapping[str, Any], *, at: datetime) -> tuple[Membership, Outcome]:
@@ -202,9 +214,10 @@ def refresh(tx: Transaction, group_id: UUID) -> None:
 def publish_notice(entered: Mapping[str, Any], *, by: Principal) -> Notice:
     """Publish a notice. The same text again corrects at most its title and its date; another text is a new version."""
     values = fields.read(entered, entries.NOTICE)
-    with transaction():
+    with transaction() as tx:
         notice, _ = store_notice(values, by=by)
         flush(Conflict(f"Version {notice.notice_version} of this notice was published by someone else just now."))
+        tx.record("notice.publish", notice, by=by)
     return notice
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, CursorResult, Row, Select, String, bindpar
 from conference_orchestrator import __version__
 from conference_orchestrator.flows.delivering import ENTRY, ENTRY_PURPOSE
 from conference_orchestrator.flows.entering import has_personal_links
-from conference_orchestrator.kernel import links, ports
+from conference_orchestrator.kernel import audit, links, ports
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Invalid, NotFound, NotPermitted
 from conference_orchestrator.kernel.paging import Page, Paging
@@ -154,6 +154,7 @@ def open_feed(name: str | None = None, *, clinician: str | UUID | None = None, b
         owner = _whom(clinician if clinician is not None else by.clinician_id, by=by)
         feed = Feed(clinician_id=owner.id, sha256=tokens.digest(word), name=name, revoked_at=None, created_at=tx.now)
         db.session.add(feed)
+        tx.record("feed.open", owner, by=by)
     return feed, links.url(f"/feeds/{word}.ics")
 
 
@@ -170,6 +171,7 @@ def revoke(feed_id: UUID, *, by: Principal) -> None:
     with transaction() as tx:
         feed = feeds.get(feed_id, of=_people(by))
         feed.revoked_at = feed.revoked_at or tx.now
+        tx.record("feed.revoke", audit.named(Clinician, feed.clinician_id), by=by)
 
 
 def _facts(row: Row[Any], *, is_personal: bool, organizer: str) -> kinds.EventFacts:

@@ -40,6 +40,7 @@ def resolve(finding_id: UUID, action: str, *, by: Principal, expected: int | Non
         finding = provider_findings.get(finding_id, lock=True)
         finding.must_match(expected)
         finding.resolve(Action(action), by=str(by))
+        tx.record(f"finding.{action}", finding, by=by)
         match finding.action:
             case Action.DELETE:
                 tx.after(_delete_later(finding))

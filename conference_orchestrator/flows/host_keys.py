@@ -7,16 +7,13 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from uuid import UUID
 
-import structlog
-
 from conference_orchestrator.kernel import ports
 from conference_orchestrator.kernel.errors import NotFound, RuleBroken
 from conference_orchestrator.kernel.principal import Principal, Role
 from conference_orchestrator.kernel.sealing import seal, unseal
+from conference_orchestrator.kernel.transaction import transaction
 from conference_orchestrator.providers.base import Secrets
 from conference_orchestrator.scheduling import conferences
-
-log = structlog.get_logger()
 
 PURPOSE = "meeting-secrets"
 BEFORE = timedelta(hours=1)
@@ -52,5 +49,6 @@ def host_key(conference_id: UUID, *, by: Principal) -> HostKey:
     key = json.loads(opened).get("host_key") if opened else None
     if not key or not found.is_wanted:
         raise NotFound("There is no host key for this conference.")
-    log.info("host key read", conference=str(found.id), by=str(by))
+    with transaction() as tx:
+        tx.record("conference.host-key", found, by=by)
     return HostKey(found.present_host, key)

@@ -16,6 +16,7 @@ from conference_orchestrator.kernel import ports, times
 from conference_orchestrator.kernel.database import db, insert_new
 from conference_orchestrator.kernel.errors import Conflict, NoHostFree, RuleBroken
 from conference_orchestrator.kernel.outbox import Rank, Task
+from conference_orchestrator.kernel.principal import SYSTEM, Principal
 from conference_orchestrator.kernel.times import rfc3339
 from conference_orchestrator.kernel.transaction import Transaction, transaction
 from conference_orchestrator.network import expert_groups
@@ -195,17 +196,23 @@ class Reassignment:
     without_host: tuple[Holding, ...]
 
 
-def add_host(entered: Mapping[str, Any]) -> HostAccount:
+def add_host(entered: Mapping[str, Any], *, by: Principal = SYSTEM) -> HostAccount:
     """Enter a host account; Conflict when the provider's account is known already."""
     with _known_once(), transaction() as tx:
         account = HostAccount(**entered, created_at=tx.now)
         db.session.add(account)
+        tx.record("host.add", account, by=by)
         try_those_without_host(tx)
     return account
 
 
 def change_host(
-    account_id: UUID, changes: Mapping[str, Any], *, expected: int | None = None, preview: bool = False
+    account_id: UUID,
+    changes: Mapping[str, Any],
+    *,
+    by: Principal = SYSTEM,
+    expected: int | None = None,
+    preview: bool = False,
 ) -> HostAccount | Reassignment:
     """Change an account's capacity, kinds, activity or place in the reserve.
 
@@ -221,6 +228,7 @@ def change_host(
             setattr(account, name, value)
         db.session.flush()
         reassigned = reassign(tx, account)
+        tx.record("host.change", account, by=by)
         if preview:
             tx.undo()
         try_those_without_host(tx)

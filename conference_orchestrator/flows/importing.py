@@ -90,6 +90,8 @@ def import_file(kind: str, path: Path, *, dry_run: bool = False) -> Report:
                 refused.append(f"line {line}: {error.detail}")
         if refused or dry_run:
             raise _NothingStored
+        if counts[Outcome.ADDED] or counts[Outcome.CHANGED]:
+            tx.record(f"import.{kind}", path.name, by=SYSTEM)
         directory.flush(Conflict("Somebody else stored one of these at the same time; import the file again."))
     return Report(
         added=counts[Outcome.ADDED],

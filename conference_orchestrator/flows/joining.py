@@ -24,7 +24,7 @@ from conference_orchestrator.kernel.principal import SYSTEM, Principal, Role
 from conference_orchestrator.kernel.times import rfc3339
 from conference_orchestrator.kernel.transaction import Transaction, transaction
 from conference_orchestrator.ledger.messages import Recipient
-from conference_orchestrator.network import clinicians, networks, notices, registrations, sharing
+from conference_orchestrator.network import clinicians, erased_addresses, networks, notices, registrations, sharing
 from conference_orchestrator.network.clinicians import Clinician
 from conference_orchestrator.network.networks import ListStyle, Network
 from conference_orchestrator.network.notices import Kind, Notice
@@ -82,6 +82,7 @@ def confirm(token: str) -> Registration:
 def activate(registration_id: UUID, *, by: Principal, expected: int | None = None) -> Registration:
     """Let the applicant in: a new clinician, or a known one who joins another network and keeps the own data.
 
+    Who asked to be forgotten comes back by this, as somebody new.
     RuleBroken unless the address is confirmed and nothing is decided, Stale when `expected` is not the version.
     """
     with transaction() as tx:
@@ -89,11 +90,13 @@ def activate(registration_id: UUID, *, by: Principal, expected: int | None = Non
         registration.must_match(expected)
         registration.must_be_pending()
         network = networks.get(registration.network_id)
+        erased_addresses.take_back(registration.email)
         person = clinicians.by_email(registration.email) or people.from_registration(registration)
         people.join(person, network, at=tx.now)
         flush(Conflict("Another registration of this address was activated just now; activate this one again."))
         registration.activate(person.id, by=by, at=tx.now)
         people.hand_over_acceptances(registration, person)
+        tx.record("registration.activate", person, by=by)
         _welcome(tx, person, network, cause=f"registration:{registration.id}")
     return registration
 
@@ -105,6 +108,7 @@ def refuse(registration_id: UUID, reason: str, *, by: Principal, expected: int |
         registration = registrations.get(registration_id, visible_to=by, lock=True)
         registration.must_match(expected)
         registration.refuse(values["reason"], by=by, at=tx.now)
+        tx.record("registration.refuse", registration, by=by)
         facts = kinds.RegistrationRefused(
             network_name=networks.get(registration.network_id).name, reason=values["reason"]
         )
@@ -115,7 +119,7 @@ def refuse(registration_id: UUID, reason: str, *, by: Principal, expected: int |
 
 
 def enter(entered: Mapping[str, Any], *, by: Principal) -> Clinician:
-    """The helpdesk enters somebody, active at once. Conflict for a known address.
+    """The helpdesk enters somebody, active at once. Conflict for a known address, and for one that was erased.
 
     Who accepted the privacy statement (`privacy_version`, then the one in force) gets the instructions and the list;
     without it nothing is sent.
@@ -128,6 +132,7 @@ def enter(entered: Mapping[str, Any], *, by: Principal) -> Clinician:
         person, _ = people.store_clinician(values, people.place_of(values))
         people.join(person, network, at=tx.now)
         flush(Conflict(f"{values['email']} belongs to a clinician who is known already."))
+        tx.record("clinician.enter", person, by=by)
         if values["privacy_version"] is not None:
             statement = notices.privacy_statement(
                 values["privacy_version"], network_id=network.id, language=person.language, at=tx.now
@@ -140,8 +145,8 @@ def enter(entered: Mapping[str, Any], *, by: Principal) -> Clinician:
 def change(clinician_id: UUID, changes: Mapping[str, Any], *, by: Principal, expected: int | None = None) -> Clinician:
     """Change the fields that are named: the helpdesk anybody's, everybody the own ones but the e-mail address.
 
-    NotFound for somebody else's record, NotPermitted for the own address, Conflict for an address that is known,
-    Stale when `expected` is not the present version.
+    NotFound for somebody else's record and for who was erased, NotPermitted for the own address, Conflict for an
+    address that is known or whose owner asked to be forgotten, Stale when `expected` is not the present version.
     """
     is_desk = by.role in {Role.HELPDESK, Role.SYSTEM}
     if not is_desk and by.clinician_id != clinician_id:
@@ -149,14 +154,19 @@ def change(clinician_id: UUID, changes: Mapping[str, Any], *, by: Principal, exp
     if not is_desk and "email" in changes:
         raise NotPermitted("Ask the helpdesk to change your e-mail address.")
     values = fields.read(changes, entries.PERSON, partial=True)
-    with transaction():
+    with transaction() as tx:
         person = clinicians.get(clinician_id, visible_to=by)
+        if person.state == clinicians.State.ERASED:
+            raise NotFound("There is no such clinician.")
         person.must_match(expected)
         known = clinicians.by_email(values["email"]) if "email" in values else None
         if known is not None and known.id != person.id:
             raise Conflict(f"{values['email']} belongs to another clinician.")
+        if "email" in values:
+            people.must_not_be_forgotten(values["email"])
         assign(person, people.changed_columns(values))
         flush(Conflict(f"{person.email} belongs to another clinician."))
+        tx.record("clinician.change", person, by=by)
     return person
 
 

@@ -51,6 +51,8 @@ def load(path: Path) -> Report:
                 with _told_at(place):
                     counts.update(store(tx, entry))
                     directory.flush(Conflict("Somebody else stored the same at the same time; load the file again."))
+        if counts[Outcome.ADDED] or counts[Outcome.CHANGED]:
+            tx.record("load", path.name, by=SYSTEM)
     return Report(added=counts[Outcome.ADDED], changed=counts[Outcome.CHANGED], unchanged=counts[Outcome.UNCHANGED])
 
 

@@ -44,6 +44,7 @@ def move_to_provider(
         moving.start_over(provider)
         if not hosting.reserve_host(moving):
             raise hosting.no_host_free(moving)
+        tx.record(f"conference.move-to.{provider}", moving, by=by)
         tx.after(ensure_later(moving.id))
     return conferencing.conference(conference_id, by=by)
 

@@ -108,6 +108,7 @@ def accept(offer_id: UUID, *, by: Principal, expected: int | None = None) -> Off
         request.must_be_complete()
         _answer(offer, request, Offer.ACCEPTED, at=tx.now)
         request.allocated()
+        tx.record("offer.accept", request, by=by)
         hosting.want_for_session(tx, session, request.group)
     return view(offer_id, by=by)
 
@@ -120,6 +121,7 @@ def refuse(offer_id: UUID, *, by: Principal, expected: int | None = None) -> Off
         request.must_match(expected)
         _answer(offer, request, Offer.REFUSED, at=tx.now)
         request.offer_ended(f"The slot of {_when(offer, request)} was offered and refused.")
+        tx.record("offer.refuse", request, by=by)
         offer_freed(tx, request.group)
     return view(offer_id, by=by)
 
@@ -184,6 +186,7 @@ def _offer(tx: Transaction, request: ConsultationRequest, proposal: Proposal, *,
     """Hold the slot for the request, tell the requester in one mail, and come back when the time has run out."""
     offer_id = allocations.take(slot.id, request.id, because=proposal.reasons, at=tx.now, offered_until=proposal.until)
     request.offered()
+    tx.record("offer.make", request, by=SYSTEM)
     facts = kinds.SlotOffer(
         case_reference=request.case_reference,
         group_name=request.group.name,
@@ -205,6 +208,7 @@ def _expire(offer_id: UUID) -> None:
         if not allocations.expire(offer.id, at=tx.now):
             return
         request.offer_ended(f"The slot of {_when(offer, request)} was offered, and nobody answered in time.")
+        tx.record("offer.expire", request, by=SYSTEM)
         offer_freed(tx, request.group)
 
 

@@ -76,6 +76,7 @@ def submit(entered: Mapping[str, Any], *, by: Principal) -> RequestView:
         facts = kinds.RequestReceived(case_reference=request.case_reference, group_name=group.name, missing=missing)
         to = delivering.to_clinician(requester)
         delivering.tell(tx, delivering.draft(facts, to=to, cause=f"request:{request.id}:received"))
+        tx.record("request.submit", request, by=by)
         _enter_directly(tx, request)
     return _taken_in(request, by=by)
 
@@ -85,6 +86,7 @@ def change(request_id: UUID, changes: Mapping[str, Any], *, by: Principal, expec
     with transaction() as tx:
         request = _locked(request_id, by=by, expected=expected)
         request.change(_checked(changes, request, tx, by=by), at=tx.now)
+        tx.record("request.change", request, by=by)
         _enter_directly(tx, request)
     return _taken_in(request, by=by)
 
@@ -95,6 +97,7 @@ def triage(
     """The group accepts the request, returns it for completion, or declines it; the last two with a reason."""
     with transaction() as tx:
         request = _locked(request_id, by=by, expected=expected)
+        tx.record(f"request.{decision}", request, by=by, reason=reason)
         if decision == "accept":
             request.accept(by=by, at=tx.now)
         elif reason is None:
@@ -130,18 +133,19 @@ def allocate(
     again. SlotTaken when the slot asked for is held, Invalid when it cannot be had at all.
     """
     if slot_id is not None:
-        rules = waiting_list.outline(request_id, visible_to=by, slot_id=slot_id).rules
+        rules = waiting_list.rules_unless_held(request_id, slot_id, visible_to=by)
         _take(request_id, Choice(slot_id, NAMED), rules, by=by, expected=expected)
         return view(request_id, by=by)
     for _ in range(MOST_TRIES):
         now = ports.clock().now()
-        found = waiting_list.situation(request_id, visible_to=by, now=now)
+        asking = requests.get(request_id, visible_to=by)
+        found = waiting_list.situation(asking, now=now)
         choice = allocation.choose(found.wish, found.free, rules=found.rules, now=now, ahead=found.ahead)
         # Of a slot that the policy chose, and of a request that was read before, what changed meanwhile is no fault of
         # the asker.
         with suppress(SlotTaken, Invalid, StaleDataError):
             if choice is None:
-                return _wait(request_id, found, by=by, expected=expected)
+                return _wait(asking, found, by=by, expected=expected)
             _take(request_id, choice, found.rules, by=by, expected=expected)
             return view(request_id, by=by)
     raise SlotTaken("Others were faster for every slot that was chosen; try again.")
@@ -164,7 +168,8 @@ def release(request_id: UUID, *, by: Principal, expected: int | None = None) -> 
     with transaction() as tx:
         request = _locked(request_id, by=by, expected=expected)
         request.released()
-        _let_go(tx, request)
+        tx.record("request.release", request, by=by)
+        let_go(tx, request)
     return view(request_id, by=by)
 
 
@@ -173,7 +178,8 @@ def withdraw(request_id: UUID, *, by: Principal, expected: int | None = None) ->
     with transaction() as tx:
         request = _locked(request_id, by=by, expected=expected)
         request.withdraw(by=by, at=tx.now)
-        _let_go(tx, request)
+        tx.record("request.withdraw", request, by=by)
+        let_go(tx, request)
     return view(request_id, by=by)
 
 
@@ -186,6 +192,7 @@ def advised(request_id: UUID, advised_on: date, *, by: Principal, expected: int 
         if request.allocation is not None and request.allocation.slot.starts_at > tx.now:
             raise RuleBroken("The case has a slot that is still to come; release it if the advice was given before.")
         request.advised(advised_on)
+        tx.record("request.advised", request, by=by)
     return view(request_id, by=by)
 
 
@@ -203,6 +210,7 @@ def not_reached(request_id: UUID, *, by: Principal, expected: int | None = None)
         line = waiting_list.line(group.id)
         since = waiting_list.next_waiting_since(allocation.tally(line), now=tx.now)
         request.not_reached(since=since, because=because)
+        tx.record("request.not-reached", request, by=by)
         db.session.flush()
         cause = f"request:{request.id}:not-reached:{request.version}"
         waiting.tell_waiting(tx, [request], group, positions=waiting_list.positions(group.id), cause=cause)
@@ -229,6 +237,7 @@ def _enter_directly(tx: Transaction, request: ConsultationRequest) -> None:
     """A group with direct intake accepts what is complete; the task sees to its slot should this process die."""
     if request.group.intake == Intake.DIRECT and request.state == State.SUBMITTED:
         request.accept(by=SYSTEM, at=tx.now)
+        tx.record("request.accept", request, by=SYSTEM)
         tx.after(Task(kind="allocate-request", payload={"request": str(request.id)}))
 
 
@@ -287,28 +296,28 @@ def _take(request_id: UUID, choice: Choice, rules: Rules, *, by: Principal, expe
             raise Invalid({"slot": obstacle})
         allocations.take(slot.id, request.id, because=choice.reasons, at=tx.now)
         request.allocated()
+        tx.record("request.allocate", request, by=by, reason=" ".join(choice.reasons))
         hosting.want_for_session(tx, session, request.group)
 
 
-def _wait(request_id: UUID, found: Situation, *, by: Principal, expected: int | None) -> RequestView:
+def _wait(waits: ConsultationRequest, found: Situation, *, by: Principal, expected: int | None) -> RequestView:
     """Put the request on the list, under the lock of the group, so that each place is given once, in order.
 
-    A crowd waits for that lock: the request is read before it is taken, and its version tells at the flush whether it
-    has changed since (StaleDataError).
+    A crowd waits for that lock: the request was read before it is taken, and its version tells when it is written
+    whether it has changed since (StaleDataError).
     """
-    waits = requests.get(request_id, visible_to=by)
     waits.must_match(expected)
     waits.must_be_allocatable()
     with transaction() as tx:
-        expert_groups.lock(found.group_id)
-        db.session.add(waits)
+        expert_groups.lock(waits.group_id)
         ahead = waiting_list.ahead_of(waits.wish, waits.group_id)
         position = sum(one.count for one in ahead) + 1
         if waits.state != State.WAITING:
             why = allocation.why_waiting(found.wish, found.free, rules=found.rules, now=tx.now, ahead=found.ahead)
             waits.wait(since=waiting_list.next_waiting_since(ahead, now=tx.now), because=why)
+            tx.record("request.wait", waits, by=by)
             cause = f"request:{waits.id}:waiting:{waits.version}"
-            db.session.flush()
+            requests.write_waiting(waits)
             waiting.tell_waiting(tx, [waits], waits.group, positions={waits.id: position}, cause=cause)
             # A slot may have been freed, and offered to nobody, since we looked.
             offer_freed(tx, waits.group)
@@ -317,7 +326,8 @@ def _wait(request_id: UUID, found: Situation, *, by: Principal, expected: int | 
         return RequestView(waits, waits.missing_items(), position, f"{place}; {none}")
 
 
-def _let_go(tx: Transaction, request: ConsultationRequest) -> None:
+def let_go(tx: Transaction, request: ConsultationRequest) -> None:
+    """Free the slot that the request holds, or the offer of one, and have it offered on. The request is locked."""
     held = request.allocation
     if held is None:
         return

@@ -11,8 +11,8 @@ from sqlalchemy import select, update
 
 from conference_orchestrator.flows.directory import Outcome, assign
 from conference_orchestrator.kernel.database import db
-from conference_orchestrator.kernel.errors import Invalid
-from conference_orchestrator.network import clinicians, hospitals
+from conference_orchestrator.kernel.errors import Conflict, Invalid
+from conference_orchestrator.network import clinicians, erased_addresses, hospitals
 from conference_orchestrator.network.clinicians import Clinician, ClinicianNetwork
 from conference_orchestrator.network.hospitals import Hospital
 from conference_orchestrator.network.networks import Network
@@ -61,12 +61,24 @@ def at_hospital(place: Hospital | None) -> dict[str, Any]:
     return {"hospital_id": place.id if place else None, "hospital": place}
 
 
+def must_not_be_forgotten(email: str) -> None:
+    """Conflict when the owner of the canonical address asked to be forgotten: nobody else brings the person back."""
+    if erased_addresses.is_erased(email):
+        raise Conflict(
+            "The owner of this address asked to be forgotten; only an own registration brings the person back."
+        )
+
+
 def store_clinician(person: Mapping[str, Any], place: Hospital | None) -> tuple[Clinician, Outcome]:
-    """The clinician of that address with these values. What a known one shares is the person's own choice and stays."""
+    """The clinician of that address with these values. What a known one shares is the person's own choice and stays.
+
+    Conflict for an address whose owner asked to be forgotten.
+    """
     values = columns(person, place) | at_hospital(place)
     known = clinicians.by_email(values["email"])
     if known is not None:
         return known, assign(known, values | {"email": known.email, "share": known.share})
+    must_not_be_forgotten(values["email"])
     return _new(values), Outcome.ADDED
 
 

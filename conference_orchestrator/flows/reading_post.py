@@ -24,6 +24,7 @@ from conference_orchestrator.kernel.principal import Principal
 from conference_orchestrator.kernel.transaction import Transaction, transaction
 from conference_orchestrator.ledger import inbound
 from conference_orchestrator.ledger.inbound import InboundMail, Kind, State
+from conference_orchestrator.network import erased_addresses
 from conference_orchestrator.notify import replies
 from conference_orchestrator.notify.mailbox import Mail, Mailbox, MailboxError, MailboxRefused
 from conference_orchestrator.notify.replies import Inbound
@@ -76,6 +77,7 @@ def resolve(mail_id: UUID, *, by: Principal) -> InboundMail:
         if mail.state != State.OPEN:
             raise RuleBroken(f"This mail is {mail.state}; it waits for nobody.")
         mail.state, mail.resolved_at = State.DONE, tx.now
+        tx.record("inbound.resolve", mail, by=by)
     return mail
 
 
@@ -94,6 +96,7 @@ def _take_in(mail: Mail) -> None:
 def _keep(mail: Mail, heard: Inbound, decide: Callable[[Transaction, Inbound, InboundMail], Fate]) -> None:
     """One transaction: the row that makes it count once, and what becomes of it."""
     with transaction() as tx:
+        is_erased = _is_about_the_erased(heard)
         row = {
             "id": uuid4(),
             "created_at": tx.now,
@@ -103,15 +106,15 @@ def _keep(mail: Mail, heard: Inbound, decide: Callable[[Transaction, Inbound, In
             "kind": heard.kind,
             "state": State.OPEN,
             "message_id": heard.message_id,
-            "address": heard.from_address,
-            "subject": heard.subject,
+            "address": None if is_erased else heard.from_address,
+            "subject": "" if is_erased else heard.subject,
             "detail": "",
         }
         new = db.session.scalar(insert_new(InboundMail).values(row).returning(InboundMail.id))
         if new is None:
             return
         kept = inbound.get(new)
-        fate = decide(tx, heard, kept)
+        fate = _of_the_erased(heard) if is_erased else decide(tx, heard, kept)
         kept.state, kept.detail = fate.state, fate.detail
         kept.clinician_id, kept.conference_id = fate.clinician_id, fate.conference_id
 
@@ -130,6 +133,18 @@ def _fate(tx: Transaction, heard: Inbound, kept: InboundMail) -> Fate:
             return Fate(state=State.OPEN, detail="Somebody writes; the mail lies in the mailbox.")
         case _:
             return Fate(state=State.OPEN, detail=heard.problem or "It cannot be read; it lies in the mailbox.")
+
+
+def _is_about_the_erased(heard: Inbound) -> bool:
+    """Whether it comes from, or came back from, an address whose owner asked to be forgotten."""
+    named = [heard.from_address, *(bounce.recipient for bounce in heard.bounces)]
+    return bool(erased_addresses.among({address.lower() for address in named if address}))
+
+
+def _of_the_erased(heard: Inbound) -> Fate:
+    """Their answers and bounces mean nothing any more; what somebody wrote is looked at in the mailbox."""
+    state = State.OPEN if heard.kind == Kind.OTHER else State.IGNORED
+    return Fate(state=state, detail="It is about somebody who was erased; the mail lies in the mailbox.")
 
 
 def _unforeseen(_tx: Transaction, _heard: Inbound, _kept: InboundMail) -> Fate:

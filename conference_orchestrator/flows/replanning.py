@@ -62,6 +62,7 @@ def propose(group: str | UUID, *, by: Principal) -> Replan:
             created_at=tx.now,
         )
         db.session.add(proposed)
+        tx.record("replan.propose", proposed, by=by)
     return proposed
 
 
@@ -85,6 +86,7 @@ def apply(replan_id: UUID, *, by: Principal, expected: int | None = None) -> Rep
         except OrchestratorError as error:
             raise Conflict(CHANGED, because=error.detail) from error
         applying.applied_at = tx.now
+        tx.record("replan.apply", applying, by=by)
     return applying
 
 

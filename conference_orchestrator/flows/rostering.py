@@ -66,6 +66,7 @@ def add_substitute(session_id: UUID, clinician: str | UUID, *, discipline: str |
             raise Conflict(f"{person.name} is expected at this session already.")
         put_on(tx, session, {person.id: discipline or _own_discipline(group, person)})
         db.session.flush()
+        tx.record("roster.add", session, by=by)
     return next(line for line in _lines(session) if line.clinician.id == person.id)
 
 
@@ -87,6 +88,7 @@ def take_back(session_id: UUID, clinician_id: UUID, *, by: Principal) -> None:
         session.must_be_planned(at=tx.now)
         db.session.delete(leaving)
         _invite_later(tx, session)
+        tx.record("roster.remove", session, by=by)
 
 
 def keep(session_id: UUID, reason: str | None = None, *, by: Principal, expected: int | None = None) -> Roster:
@@ -97,6 +99,7 @@ def keep(session_id: UUID, reason: str | None = None, *, by: Principal, expected
         if expecting.risk(session, expecting.forecasts([session])[session.id]) != Risk.AT_RISK:
             raise RuleBroken("The session is not at risk: there is nothing to decide.")
         session.kept_at, session.reason = tx.now, reason
+        tx.record("session.keep", session, by=by, reason=reason)
     return roster(session_id, by=by)
 
 

@@ -122,6 +122,7 @@ def move(
         moving.must_be_planned(at=tx.now)
         touched = move_session(tx, moving, group, starts_at)
         hosting.tell_of_series(tx, moving.series_id, group_id=group.id)
+        tx.record("session.move", moving, by=by)
         if preview:
             tx.undo()
     return touched if preview else session(session_id, by=by)
@@ -139,6 +140,7 @@ def cancel(
         cancelling, group = locked(session_id, by=by, expected=expected)
         touched = cancel_session(tx, cancelling, group, reason)
         hosting.tell_of_series(tx, cancelling.series_id, group_id=group.id)
+        tx.record("session.cancel", cancelling, by=by, reason=reason)
         if preview:
             tx.undo()
     return touched if preview else session(session_id, by=by)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from conference_orchestrator.kernel import ports
+from conference_orchestrator.kernel import audit, ports
 from conference_orchestrator.kernel.paging import Page, Paging
-from conference_orchestrator.kernel.principal import Principal
+from conference_orchestrator.kernel.principal import Principal, Role
+from conference_orchestrator.kernel.transaction import transaction
 from conference_orchestrator.network import expert_groups
 from conference_orchestrator.network.expert_groups import ExpertGroup
 from conference_orchestrator.scheduling import allocation, checklists, requests, waiting_list
@@ -58,13 +59,26 @@ def view(request_id: UUID, *, by: Principal) -> RequestView:
     return views([requests.get(request_id, visible_to=by)])[0]
 
 
+def read(request_id: UUID, *, by: Principal) -> RequestView:
+    """The same for somebody who reads it; that the helpdesk did so stands in the audit."""
+    _log_reading(audit.named(ConsultationRequest, request_id), by=by)
+    return view(request_id, by=by)
+
+
 def listed(
     paging: Paging, *, by: Principal, state: str | None = None, group: str | UUID | None = None
 ) -> Page[RequestView]:
-    """Requests within the asker's scope, oldest first."""
+    """Requests within the asker's scope, oldest first; that the helpdesk read them stands in the audit."""
     group_id = expert_groups.find(group, visible_to=by).id if group is not None else None
+    _log_reading(audit.named(ExpertGroup, group_id) if group_id else "consultation_request", by=by)
     found = requests.listed(paging, visible_to=by, state=state, group_id=group_id)
     return Page(views(found.items), found.next)
+
+
+def _log_reading(subject: str, *, by: Principal) -> None:
+    if by.role == Role.HELPDESK:
+        with transaction() as tx:
+            tx.record("request.read", subject, by=by)
 
 
 def labels(group: ExpertGroup, missing: Sequence[str], *, language: str) -> tuple[str, ...]:

@@ -87,15 +87,18 @@ def add(entered: Mapping[str, Any], *, by: Principal) -> Suppression:
     with transaction() as tx:
         if not suppressions.add(address, scope, Reason.HELPDESK, detail=entered.get("detail"), at=tx.now):
             raise Conflict(f"Mail to {address} is suppressed already (scope {scope}); take that away first.")
-        return db.session.scalars(mine).one()
+        added = db.session.scalars(mine).one()
+        tx.record("suppression.add", added, by=by)
+        return added
 
 
 def lift(suppression_id: UUID, *, by: Principal) -> None:
     """The helpdesk has the address get its mail again. What was not sent meanwhile is not sent by this."""
     must_see_all(by)
-    with transaction():
+    with transaction() as tx:
         found = suppressions.get(suppression_id)
         suppressions.lift(found.address, Scope(found.scope))
+        tx.record("suppression.lift", found, by=by)
 
 
 def must_see_all(by: Principal) -> None:

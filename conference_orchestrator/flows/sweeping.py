@@ -250,6 +250,8 @@ def _strays(provider: ConferenceProvider, seen: Seen) -> None:
             _tell(tx, "Meetings that nobody wants", seen.provider, new)
         if gone:
             _tell(tx, "A meeting existed twice", seen.provider, gone)
+        for one in gone:
+            tx.record("meeting.duplicate-cancelled", f"meeting:{one.ref.id}", by=SYSTEM)
 
 
 def _apart(seen: Seen) -> tuple[list[Meeting], list[Meeting], set[str]]:

@@ -51,6 +51,7 @@ def submit(entered: Mapping[str, Any], *, by: Principal) -> WebinarRequest:
         )
         db.session.add(request)
         db.session.flush()
+        tx.record("webinar.submit", request, by=by)
         delivering.tell_helpdesk(
             tx,
             "A webinar request waits for approval",
@@ -73,6 +74,7 @@ def change(
         places, materials = request.capacity, request.materials_url
         taken = webinar_registrations.counts([request.id])[request.id][webinar_registrations.State.REGISTERED]
         request.change(changes, registered=taken, now=tx.now)
+        tx.record("webinar.change", request, by=by)
         if request.capacity != places:
             registering.promote(request)
             registering.issue_later(tx, request)
@@ -93,6 +95,7 @@ def approve(
     with transaction() as tx:
         request = _locked(request_id, by=by, expected=expected)
         request.approve(starts_at, by=by, at=tx.now)
+        tx.record("webinar.approve", request, by=by)
         hosting.want_for_webinar(tx, request, starts_at, urgent=urgent)
         facts = kinds.WebinarApproved(
             topic=request.topic,
@@ -109,6 +112,7 @@ def refuse(request_id: UUID, reason: str, *, by: Principal, expected: int | None
     with transaction() as tx:
         request = _locked(request_id, by=by, expected=expected)
         request.refuse(reason, by=by, at=tx.now)
+        tx.record("webinar.refuse", request, by=by)
         _tell(tx, request, kinds.WebinarRefused(topic=request.topic, reason=reason))
     return get(request_id, by=by)
 

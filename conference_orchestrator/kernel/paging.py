@@ -18,6 +18,7 @@ from conference_orchestrator.kernel.errors import Invalid
 
 T = TypeVar("T")
 DEFAULT_LIMIT, HIGHEST_LIMIT = 50, 500
+HIGHEST_NUMBER = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -76,4 +77,7 @@ def _typed(value: Any, kind: type[Any]) -> Any:
     if not isinstance(value, str) or "\0" in value:
         raise ValueError("this is no text")
     value.encode()
-    return kind(value)
+    typed = kind(value)
+    if isinstance(typed, int) and not 0 <= typed <= HIGHEST_NUMBER:
+        raise ValueError("no column counts so far")
+    return typed

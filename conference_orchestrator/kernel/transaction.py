@@ -11,9 +11,11 @@ from typing import NoReturn
 
 from sqlalchemy import Connection
 
-from conference_orchestrator.kernel import ports
-from conference_orchestrator.kernel.database import STEPS, WRITES, db
+from conference_orchestrator.kernel import audit, ports
+from conference_orchestrator.kernel.audit import Act
+from conference_orchestrator.kernel.database import STEPS, WRITES, Identified, db
 from conference_orchestrator.kernel.outbox import Task
+from conference_orchestrator.kernel.principal import Principal
 
 _open: ContextVar[Transaction | None] = ContextVar("open_transaction", default=None)
 _with_next_commit: ContextVar[Callable[[Connection], None] | None] = ContextVar("with_next_commit", default=None)
@@ -21,14 +23,19 @@ _with_next_commit: ContextVar[Callable[[Connection], None] | None] = ContextVar(
 
 @dataclass
 class Transaction:
-    """What a flow holds while it decides: the instant it began, and the tasks that its commit will bring about."""
+    """What a flow holds while it decides: the instant it began, the tasks of its commit, what the audit will say."""
 
     now: datetime
     tasks: list[Task] = field(default_factory=list)
+    acts: list[Act] = field(default_factory=list)
 
     def after(self, *tasks: Task) -> None:
         """Have the tasks run after the commit; without the commit they never existed."""
         self.tasks.extend(tasks)
+
+    def record(self, action: str, subject: Identified | str, *, by: Principal, reason: str | None = None) -> None:
+        """Have the audit say who did this, to what and why; without the commit it says nothing."""
+        self.acts.append(Act(by=by, action=action, subject=subject, reason=reason))
 
     def undo(self) -> NoReturn:
         """Leave the block without a trace and without an error: its outcome was only looked at (a preview)."""
@@ -63,6 +70,8 @@ def transaction() -> Iterator[Transaction]:
             ports.queue().enqueue(tx.tasks, on=session.connection(), now=tx.now)
         if also := _with_next_commit.get():
             also(session.connection())
+        if tx.acts:
+            audit.append(tx.acts, on=session.connection(), at=tx.now)
         session.commit()
     except _Undo:
         session.rollback()

@@ -18,15 +18,17 @@ from conference_orchestrator.kernel.database import Model, prepare
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0006"
+HEAD = "0007"
 
 # Every module that defines tables: comparing needs all of them, whoever asks.
 TABLES = (
+    "kernel.audit",
     "kernel.bookkeeping",
     "network.notices",
     "network.registrations",
     "network.expert_groups",
     "network.tokens",
+    "network.erased_addresses",
     "network.feeds",
     "scheduling.exceptions",
     "scheduling.requests",

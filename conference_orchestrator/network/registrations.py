@@ -61,7 +61,7 @@ class Registration(Versioned, Model):
     escalated_at: Mapped[datetime | None]
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[str | None]
-    reason: Mapped[str | None]
+    reason: Mapped[str | None] = mapped_column(info=personal("content"))
     clinician_id: Mapped[UUID | None] = mapped_column(index=True)
 
     @property
@@ -83,6 +83,11 @@ class Registration(Versioned, Model):
         """Turn the application down, with the reason that the applicant is told."""
         self._decide(State.REFUSED, by=by, at=at)
         self.reason = reason
+
+    def close(self, *, by: Principal, at: datetime) -> None:
+        """Its applicant asked to be forgotten: what is open is not decided any more, and nobody is told."""
+        if self.state in {State.ADDRESS_PENDING, State.PENDING}:
+            self.state, self.decided_at, self.decided_by = State.REFUSED, at, str(by)
 
     def must_be_pending(self) -> None:
         """RuleBroken unless the helpdesk may decide now."""

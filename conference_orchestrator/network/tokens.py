@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from conference_orchestrator.kernel.database import Identified, Model, db, one_of
+from conference_orchestrator.kernel.database import Identified, Model, db, one_of, personal
 from conference_orchestrator.kernel.errors import NotFound
 from conference_orchestrator.kernel.paging import Page, Paging, page
 from conference_orchestrator.kernel.principal import Principal, Role
@@ -24,7 +24,7 @@ class ApiToken(Identified, Model):
 
     sha256: Mapped[str] = mapped_column(unique=True)
     role: Mapped[str]
-    name: Mapped[str | None]
+    name: Mapped[str | None] = mapped_column(info=personal("content"))
     network_id: Mapped[UUID | None]
     group_id: Mapped[UUID | None]
     hospital_id: Mapped[UUID | None]

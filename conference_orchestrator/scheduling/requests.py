@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Select, bindparam, case, false, func, select
+from sqlalchemy import ForeignKey, Index, Select, Table, Update, bindparam, case, false, func, select, update
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.sql import ColumnElement
 
 from conference_orchestrator.kernel.database import Model, Versioned, db, one_of, personal
@@ -220,6 +221,7 @@ class ConsultationRequest(Versioned, Model):
 
 
 URGENCY_ORDER = case({urgency.value: place for place, urgency in enumerate(Urgency)}, value=ConsultationRequest.urgency)
+WAITING_COLUMNS = ("state", "waiting_since", "displaced", "reasons")
 WAITING_ORDER = (
     ConsultationRequest.displaced.desc(),
     URGENCY_ORDER,
@@ -238,6 +240,18 @@ def get(request_id: UUID, *, visible_to: Principal, lock: bool = False) -> Consu
     if found is None:
         raise NotFound("There is no such consultation request.")
     return found
+
+
+def write_waiting(request: ConsultationRequest) -> None:
+    """Write down that the request waits; StaleDataError when it was changed by somebody else since it was read.
+
+    One statement, for a request that was read before the transaction began: others wait for the group meanwhile.
+    """
+    values = {name: getattr(request, name) for name in WAITING_COLUMNS}
+    which = {"read_id": request.id, "read_version": request.version, "version": request.version + 1}
+    if db.session.connection().execute(_write_waiting(), values | which).rowcount != 1:
+        raise StaleDataError("The request was changed since it was read.")
+    request.version += 1
 
 
 def listed(
@@ -302,6 +316,13 @@ def _by_id() -> Select[ConsultationRequest]:
 @cache
 def _lock() -> Select[UUID]:
     return select(ConsultationRequest.id).where(ConsultationRequest.id == bindparam("id")).with_for_update()
+
+
+@cache
+def _write_waiting() -> Update:
+    of = cast("Table", ConsultationRequest.__table__)
+    read = (of.c.id == bindparam("read_id"), of.c.version == bindparam("read_version"))
+    return update(of).where(*read).values({name: bindparam(name) for name in (*WAITING_COLUMNS, "version")})
 
 
 def scope(by: Principal) -> list[ColumnElement[bool]]:

@@ -32,40 +32,37 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 class Situation:
     """What the policy weighs when a request asks for a slot."""
 
-    group_id: UUID
     wish: Wish
     free: Sequence[FreeSlot]
     ahead: Sequence[Wish]
     rules: Rules
 
 
-def outline(request_id: UUID, *, visible_to: Principal, slot_id: UUID | None = None) -> Situation:
-    """The request's wish and its group's rules; of slots only the named one is looked at, and nothing is locked.
+def rules_unless_held(request_id: UUID, slot_id: UUID, *, visible_to: Principal) -> Rules:
+    """The rules of the request's group, unless the slot is held; nothing is locked.
 
     NotFound outside the scope. SlotTaken when the slot is held already: who can see that need not wait for a lock to
     hear it; when it seems free, `allocations.take` decides.
     """
     scope = requests.scope(visible_to)
-    statement = _outline().where(*scope) if scope else _outline()
-    found = db.session.connection().execute(statement, {"id": request_id, "slot": slot_id}).mappings().one_or_none()
+    statement = _rules_unless_held().where(*scope) if scope else _rules_unless_held()
+    found = db.session.connection().execute(statement, {"id": request_id, "slot": slot_id}).one_or_none()
     if found is None:
         raise NotFound("There is no such consultation request.")
-    wish = dict(found)
-    if wish.pop("is_held"):
+    if found.is_held:
         raise SlotTaken(HELD)
-    group_id, rules = wish.pop("group_id"), Rules.of(wish.pop("rules"))
-    return Situation(group_id=group_id, wish=Wish(**wish), free=(), ahead=(), rules=rules)
+    return Rules.of(found.rules)
 
 
-def situation(request_id: UUID, *, visible_to: Principal, now: datetime) -> Situation:
-    """The same with the free slots of the group, and with who stands ahead in line where slots are free."""
-    found = outline(request_id, visible_to=visible_to)
-    free = free_slots(found.group_id, rules=found.rules, now=now)
+def situation(request: ConsultationRequest, *, now: datetime) -> Situation:
+    """The free slots of the request's group, and who stands ahead of it in line where slots are free."""
+    rules = Rules.of(request.group.rules)
+    free = free_slots(request.group_id, rules=rules, now=now)
     if not free:
-        return found
-    ahead = [other for other in line(found.group_id) if other.place < found.wish.place]
-    wish, *ahead = with_declined(with_absences([found.wish, *ahead], now=now), free)
-    return replace(found, wish=wish, free=free, ahead=ahead)
+        return Situation(wish=request.wish, free=(), ahead=(), rules=rules)
+    ahead = [other for other in line(request.group_id) if other.place < request.wish.place]
+    wish, *ahead = with_declined(with_absences([request.wish, *ahead], now=now), free)
+    return Situation(wish=wish, free=free, ahead=ahead, rules=rules)
 
 
 def lines(group_ids: Iterable[UUID]) -> dict[UUID, list[Wish]]:
@@ -179,11 +176,10 @@ _WISH = (
 
 
 @cache
-def _outline() -> Select[*tuple[Any, ...]]:
-    one = ConsultationRequest.id == bindparam("id")
+def _rules_unless_held() -> Select[*tuple[Any, ...]]:
     held = select(Allocation.id).where(Allocation.slot_id == bindparam("slot"), Allocation.released_at.is_(None))
-    shown = (*_WISH, ExpertGroup.rules, held.exists().label("is_held"))
-    return select(*shown).join(ConsultationRequest.group).where(one)
+    asked = select(ExpertGroup.rules, held.exists().label("is_held")).join_from(ConsultationRequest, ExpertGroup)
+    return asked.where(ConsultationRequest.id == bindparam("id"))
 
 
 @cache

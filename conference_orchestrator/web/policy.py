@@ -51,6 +51,8 @@ POLICY: dict[str, frozenset[Role]] = {
     "clinician.read": SIGNED_IN,
     "clinician.enter": DESK,
     "clinician.change": SIGNED_IN,  # the own record; the helpdesk any
+    "clinician.erase": frozenset({CL, HD}),  # a clinician the own
+    "clinician.export": frozenset({CL, HD}),
     "address.read": DESK,
     "address.change": DESK,
     "calendar.repair": frozenset({CL, HD}),  # a clinician the own
@@ -108,6 +110,7 @@ POLICY: dict[str, frozenset[Role]] = {
     "host.change": DESK,
     "token.read": DESK,
     "token.change": DESK,
+    "audit.read": frozenset({CL, HD, AU}),  # a clinician what is about it, the helpdesk the own actions
 }
 
 

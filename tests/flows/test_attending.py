@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select
 
-from conference_orchestrator.flows import attending, conferencing, webinars
+from conference_orchestrator.flows import attending, conferencing, erasing, webinars
 from conference_orchestrator.flows.hosting import provider_named
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import NotFound
@@ -273,6 +273,23 @@ class TestScope:
         erase(known("ines"))
         db.session.rollback()
         assert [name for name, _, _ in seen(attended)] == ["Anna Ávila", "Guest"]
+
+    def test_a_list_that_is_taken_anew_after_an_erasure_brings_nobody_back(
+        self, house: House, scene: Scene, provider: AttendedProvider, over: UUID
+    ) -> None:
+        provider.is_complete = False
+        provider.visits = [visit(scene, over, "Ines at home", email="INES@hospital.example")]
+        gather(house)
+        assert stays() == [("Ines at home", "ines@hospital.example")]
+        erasing.erase(known("ines").id, by=HELPDESK)
+        gather(house)
+        assert stays() == [("", None)]
+
+
+def stays() -> list[tuple[str, str | None]]:
+    """Name and address of every stay, as they are kept."""
+    db.session.rollback()
+    return [(one.name, one.email) for one in db.session.scalars(select(Attendance))]
 
 
 def known(name: str) -> Clinician:

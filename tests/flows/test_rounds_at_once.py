@@ -21,7 +21,7 @@ def withdraw_while_cancelling(full: Stage, monkeypatch: pytest.MonkeyPatch) -> l
     session_id = full.first().id
     first = requests.holding_slots_of(session_id)[0].id
     withdrawing, seen = threading.Event(), threading.Event()
-    look, let_go = requests.holding_slots_of, panels._let_go
+    look, let_go = requests.holding_slots_of, panels.let_go
 
     def look_and_tell(*of: Any, **named: Any) -> Any:
         found = look(*of, **named)
@@ -40,7 +40,7 @@ def withdraw_while_cancelling(full: Stage, monkeypatch: pytest.MonkeyPatch) -> l
         return rounds.cancel(session_id, "Ill.", by=HELPDESK)
 
     monkeypatch.setattr(requests, "holding_slots_of", look_and_tell)
-    monkeypatch.setattr(panels, "_let_go", let_go_slowly)
+    monkeypatch.setattr(panels, "let_go", let_go_slowly)
     db.session.remove()
     steps = [cancel, lambda: panels.withdraw(first, by=HELPDESK)]
     return full.house.at_once(2, lambda n: steps[n]())

@@ -45,6 +45,13 @@ def test_what_keeps_host_seats_apart_is_missed(world: World) -> None:
     assert lacking(world) == names
 
 
+def test_what_keeps_the_audit_as_it_was_is_missed(world: World) -> None:
+    on = " ON audit" if db.engine.dialect.name == "postgresql" else ""
+    with db.engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP TRIGGER audit_refuses_update{on}")
+    assert lacking(world) == ["audit_refuses_update"]
+
+
 @pytest.mark.parametrize(
     ("name", "table"),
     [

@@ -19,11 +19,11 @@ from conference_orchestrator.kernel.database import Model, db
 from conference_orchestrator.kernel.principal import Principal
 from conference_orchestrator.ledger.messages import Message
 from conference_orchestrator.scheduling import requests, sessions, waiting_list
+from conference_orchestrator.scheduling.allocation import Rules
 from conference_orchestrator.scheduling.allocations import Allocation
 from conference_orchestrator.scheduling.conferences import Conference
 from conference_orchestrator.scheduling.requests import ConsultationRequest, State
 from conference_orchestrator.scheduling.sessions import Session, Slot
-from conference_orchestrator.scheduling.waiting_list import Situation
 from tests import postgres
 from tests.journeys import crowds
 from tests.journeys.acts import (
@@ -186,14 +186,14 @@ def test_both_hold_the_slot_once_the_unique_indexes_are_gone(
 ) -> None:
     crowds.drop_unique_allocations(both_schemas)
     wanted = crowds.new_round(threads.app, wanting=2)
-    both_have_looked, look = threading.Barrier(2, timeout=30), waiting_list.outline
+    both_have_looked, look = threading.Barrier(2, timeout=30), waiting_list.rules_unless_held
 
-    def look_together(*of: Any, **named: Any) -> Situation:
+    def look_together(*of: Any, **named: Any) -> Rules:
         seen = look(*of, **named)
         both_have_looked.wait()
         return seen
 
-    monkeypatch.setattr(waiting_list, "outline", look_together)
+    monkeypatch.setattr(waiting_list, "rules_unless_held", look_together)
     assert give_both(threads, wanted) == [SERVED, SERVED]
     assert held(threads, wanted) == 2, "the test can no longer see what it guards against"
 

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
 
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import NotFound, RuleBroken
@@ -204,6 +205,34 @@ OTHERS: dict[str, Callable[[Stage], Principal]] = {
         role=Role.COORDINATOR, group_id=stage.group.id, network_id=uuid4()
     ),
 }
+
+
+class TestWriteWaiting:
+    def test_it_stands_as_it_was_put_in_line_under_the_next_version(self, round_of_tuesdays: Stage) -> None:
+        seen = read_outside(round_of_tuesdays.accepted())
+        seen.wait(since=AT, because=["Every slot is taken."], displaced=True)
+        with transaction():
+            requests.write_waiting(seen)
+        stored = requests.get(seen.id, visible_to=HELPDESK)
+        shown = (stored.state, stored.waiting_since, stored.reasons, stored.displaced)
+        assert shown == (State.WAITING, AT, ["Every slot is taken."], True)
+        assert stored.version == seen.version
+
+    def test_what_was_changed_since_it_was_read_is_left_as_it_is(self, round_of_tuesdays: Stage) -> None:
+        seen = read_outside(round_of_tuesdays.accepted())
+        with transaction():
+            requests.get(seen.id, visible_to=HELPDESK).withdraw(by=HELPDESK, at=AT)
+        seen.wait(since=AT, because=[])
+        with pytest.raises(StaleDataError), transaction():
+            requests.write_waiting(seen)
+        assert requests.get(seen.id, visible_to=HELPDESK).state == State.WITHDRAWN
+
+
+def read_outside(request_id: UUID) -> ConsultationRequest:
+    """As somebody read it who then waited for the lock of the group."""
+    seen = requests.get(request_id, visible_to=HELPDESK)
+    db.session.close()
+    return seen
 
 
 class TestScope:

@@ -15,7 +15,7 @@ from conference_orchestrator.flows import panels, rounds
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.transaction import transaction
 from conference_orchestrator.network.expert_groups import ExpertGroup
-from conference_orchestrator.scheduling import allocations, waiting_list
+from conference_orchestrator.scheduling import allocations, requests, waiting_list
 from conference_orchestrator.scheduling.allocation import FreeSlot, Rules, tally
 from conference_orchestrator.scheduling.allocations import Allocation
 from conference_orchestrator.scheduling.requests import WAITING_ORDER, ConsultationRequest, State, Urgency
@@ -271,7 +271,7 @@ class TestSituation:
         with transaction():
             for name, (first, last) in away.items():
                 db.session.add(Absence(clinician_id=stage.people[name].id, from_on=first, until_on=last))
-        found = waiting_list.situation(own, visible_to=HELPDESK, now=AT)
+        found = waiting_list.situation(requests.get(own, visible_to=HELPDESK), now=AT)
         assert [(wish.request_id, list(wish.away)) for wish in found.ahead] == [(urgent, [away["rui"]])]
         assert list(found.wish.away) == [away["jörg"]]
 
@@ -281,4 +281,4 @@ class TestSituation:
         with transaction():
             rui = stage.people["rui"].id
             db.session.add(Absence(clinician_id=rui, from_on=date(2026, 11, 1), until_on=date(2026, 11, 21)))
-        assert waiting_list.situation(own, visible_to=HELPDESK, now=AT).wish.away == ()
+        assert waiting_list.situation(requests.get(own, visible_to=HELPDESK), now=AT).wish.away == ()

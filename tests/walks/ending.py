@@ -18,6 +18,10 @@ from tests.walks import checks
 from tests.walks.checks import FIRM
 from tests.walks.world import World
 
+WITHDRAWN = "SELECT id FROM consultation_request WHERE state = 'withdrawn'"
+# The verb under which the audit has what became of an offer.
+DECIDED = {"accepted": "accept", "refused": "refuse", "expired": "expire"}
+
 Window = tuple[datetime, datetime]
 Holder = tuple[str, UUID]
 
@@ -49,6 +53,7 @@ def wrongs(world: World) -> list[str]:
         *sent_too_often(world),
         *offered_in_silence(world),
         *told_though_erased(world),
+        *not_in_the_audit(world),
     ]
 
 
@@ -167,6 +172,19 @@ def told_though_erased(world: World) -> Iterator[str]:
     for mail in world.mailbox.taken:
         if mail.to in world.erased and mail.at > world.erased[mail.to]:
             yield f"{mail.to} was erased at {world.erased[mail.to]} and is sent {kinds[mail.message_id]} at {mail.at}"
+
+
+def not_in_the_audit(world: World) -> Iterator[str]:
+    """What became of requests and offers by somebody's word, or by the policy, stands in the audit each time."""
+    recorded = Counter(world.rows("SELECT action, subject FROM audit"))
+    became = [("request.withdraw", one) for one in world.all_ids(WITHDRAWN)]
+    offers = world.rows("SELECT request_id, offer FROM allocation WHERE offer IS NOT NULL")
+    became += [("offer.make", UUID(request_id)) for request_id, _ in offers]
+    became += [(f"offer.{DECIDED[offer]}", UUID(request_id)) for request_id, offer in offers if offer in DECIDED]
+    for (action, request_id), times in Counter(became).items():
+        found = recorded[action, f"consultation_request:{request_id}"]
+        if found != times:
+            yield f"{action} of request {request_id} happened {times} times and is recorded {found} times"
 
 
 def said_to(world: World) -> dict[Holder, list[Said]]:

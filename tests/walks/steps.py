@@ -8,10 +8,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from conference_orchestrator.flows import directory, offering, panels, replanning
+from conference_orchestrator.flows import erasing, offering, panels, replanning
 from conference_orchestrator.kernel import links
-from conference_orchestrator.kernel.database import db
-from conference_orchestrator.kernel.transaction import transaction
 from tests.house import HELPDESK
 from tests.walks import beginning
 from tests.walks.round_steps import RoundSteps
@@ -182,28 +180,12 @@ class Steps(RoundSteps):
             self.world.attempt("apply a replan", lambda: replanning.apply(chosen, by=HELPDESK))
 
     def erase(self, name: str) -> None:
-        """What an erasure does as far as it matters here: the person asks for nothing and takes part in nothing.
-
-        What waited to be sent to the person is not sent, and the invitations are looked at again.
-        """
+        """The person asks to be forgotten: what is open is withdrawn, and nothing is sent to the address any more."""
         person, address = self.known[name], f"{name}@hospital.example"
-        if address in self.world.erased:
-            return
-        for request_id in self.world.all_ids(OPEN_OF, person.hex):
-            self._of_request(
-                "withdraw", request_id, lambda one: panels.withdraw(one, by=HELPDESK), becomes={"withdrawn"}
-            )
-
-        def act() -> None:
-            with transaction() as tx:
-                db.session.execute(_update("clinician", person, "id", state="erased"))
-                unsent = _table("message").c.state.in_(["queued", "deferred", "sending", "ambiguous"])
-                db.session.execute(_update("message", person, "clinician_id", state="suppressed").where(unsent))
-                for group in GROUPS:
-                    directory.refresh(tx, self.known[group])
-
-        self.world.attempt("erase", act)
-        self.world.erased[address] = self.world.now
+        open_ones = self.world.all_ids(OPEN_OF, person.hex)
+        if self.world.attempt("erase", lambda: erasing.erase(person, by=HELPDESK)) is not None:
+            self.asked |= {request_id: {"withdrawn"} for request_id in open_ones}
+            self.world.erased[address] = self.world.now
 
     def lost(self) -> list[str]:
         """The requests that are not where they were left."""
@@ -225,12 +207,3 @@ class Steps(RoundSteps):
         fitting = self.world.all_ids(statement, *states) if number % 10 else []
         found = fitting or self.world.all_ids("SELECT id FROM consultation_request ORDER BY created_at, id")
         return found[number % len(found)]
-
-
-def _table(name: str) -> Any:
-    return db.Model.metadata.tables[name]
-
-
-def _update(name: str, person: UUID, column: str, **values: str) -> Any:
-    table = _table(name)
-    return table.update().where(table.c[column] == person).values(**values)

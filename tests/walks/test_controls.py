@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text, update
 
-from conference_orchestrator.flows import inviting, offering, panels, provider_steps, sweeping
+from conference_orchestrator.flows import erasing, inviting, offering, panels, provider_steps, sweeping
 from conference_orchestrator.flows.provider_steps import Outcome
+from conference_orchestrator.kernel import audit
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.transaction import transaction
 from conference_orchestrator.ledger import invitations
@@ -52,6 +53,13 @@ def move_twice(steps: Steps) -> None:
     for _ in range(2):
         steps.move(0, timedelta(hours=1))
         steps.world.run_due()
+
+
+def erase_and_move(steps: Steps) -> None:
+    """The lead of a group asks to be forgotten, then a session to which she was invited moves."""
+    steps.erase("zoe")
+    steps.world.run_due()
+    steps.move(0, timedelta(hours=1))
 
 
 def accept_what_was_refused(steps: Steps) -> None:
@@ -97,8 +105,8 @@ def cancel_a_session(steps: Steps) -> None:
 @pytest.fixture
 def both_saw_it_free(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who looks sees the slot as it was before the other one took it."""
-    look = waiting_list.outline
-    monkeypatch.setattr(waiting_list, "outline", lambda one, *, visible_to, **_: look(one, visible_to=visible_to))
+    look = waiting_list.rules_unless_held
+    monkeypatch.setattr(waiting_list, "rules_unless_held", lambda one, _slot, **by: look(one, uuid4(), **by))
 
 
 @pytest.mark.usefixtures("both_saw_it_free")
@@ -183,3 +191,29 @@ def test_a_session_that_is_cancelled_once_nobody_is_told(
 ) -> None:
     monkeypatch.setattr(inviting, "issue", lambda _: None)
     assert "invited-to-cancelled" in found(world, begun, cancel_a_session)
+
+
+def test_an_offer_once_what_becomes_of_it_is_not_recorded(
+    world: World, begun: Beginning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "append", lambda *_, **__: None)
+    assert "is recorded 0 times" in found(world, begun, accept_what_was_refused)
+
+
+def test_a_session_that_is_cancelled_once_a_row_of_the_audit_was_changed(world: World, begun: Beginning) -> None:
+    with world.app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER audit_refuses_update"))
+        connection.execute(text("UPDATE audit SET actor = 'nobody' WHERE sequence = 2"))
+    assert "audit-broken: row 2" in found(world, begun, cancel_a_session)
+
+
+def test_somebody_who_is_erased_before_the_session_moves(world: World, begun: Beginning) -> None:
+    assert found(world, begun, erase_and_move) == ""
+    assert (world.done["erase"], world.done["move"]) == (1, 1)
+
+
+def test_somebody_who_is_erased_once_nothing_is_forgotten(
+    world: World, begun: Beginning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasing, "erase", lambda *_, **__: None)
+    assert "zoe@hospital.example was erased at" in found(world, begun, erase_and_move)

@@ -51,6 +51,11 @@ MATRIX = [
     # the own calendar; the helpdesk anybody's
     ("POST", "/clinicians/{colleague}/calendar-repair", 401, 422, 403, 403, 422, 403),
     ("PATCH", "/clinicians/{requester}", 401, 422, 422, 422, 422, 422),
+    # export, erasure: a clinician the own, the helpdesk anybody's
+    ("GET", "/clinicians/{requester}/export", 401, 200, 403, 403, 200, 403),
+    ("GET", "/clinicians/{colleague}/export", 401, 404, 403, 403, 200, 403),
+    ("DELETE", "/clinicians/{requester}", 401, 412, 403, 403, 412, 403),
+    ("DELETE", "/clinicians/{colleague}", 401, 404, 403, 403, 412, 403),
     ("GET", "/participants?network=covid", 401, 200, 200, 200, 200, 200),
     # see rounds and free slots; series, sessions: create, move, cancel
     ("GET", "/expert-groups/{group}/series", 401, 200, 200, 200, 200, 200),
@@ -125,6 +130,8 @@ MATRIX = [
     ("GET", "/suppressions", 401, 403, 403, 403, 200, 403),
     ("POST", "/suppressions", 401, 403, 403, 403, 422, 403),
     ("DELETE", "/suppressions/{session}", 401, 403, 403, 403, 404, 403),
+    # audit: the auditor; the helpdesk its own actions, a clinician what is about it
+    ("GET", "/audit", 401, 200, 403, 403, 200, 200),
     # own feed addresses: a clinician the own, the helpdesk all
     ("GET", "/feeds", 401, 200, 403, 403, 200, 403),
     ("POST", "/feeds", 401, 422, 403, 403, 422, 403),

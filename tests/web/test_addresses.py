@@ -28,3 +28,11 @@ def test_an_address_belongs_to_one_person(service):
 def test_what_is_no_address_is_refused_by_its_field(service):
     answer = service.post(path(service), {"email": "nobody"})
     assert (answer.status_code, list(answer.json["errors"])) == (422, ["email"])
+
+
+def test_the_address_of_somebody_forgotten_is_nobodys_further_one(service):
+    forgotten = service.get(f"/clinicians/{service.ids['requester']}").json["email"]
+    assert service.ask("DELETE", f"/clinicians/{service.ids['requester']}").status_code == 204
+    answer = service.post(path(service), {"email": forgotten})
+    assert answer.status_code == 409
+    assert "asked to be forgotten" in answer.json["detail"]

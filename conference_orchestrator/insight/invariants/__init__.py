@@ -15,6 +15,7 @@ from conference_orchestrator.insight.invariants import (
     deliveries,
     hosts,
     protections,
+    records,
     requests,
     sessions,
     slots,
@@ -53,6 +54,7 @@ ALL: tuple[Callable[[datetime], Iterable[Violation]], ...] = (
     calendars.ahead_of_object,
     deliveries.messages_stuck,
     deliveries.tasks_dead,
+    records.audit_broken,
 )
 SCHEMA_DIFFERS = Violation(
     "schema-differs",

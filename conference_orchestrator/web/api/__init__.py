@@ -3,6 +3,7 @@
 from conference_orchestrator.web.api.absences import absences_api
 from conference_orchestrator.web.api.addresses import addresses_api
 from conference_orchestrator.web.api.attendance import attendance_api
+from conference_orchestrator.web.api.audit import audit_api
 from conference_orchestrator.web.api.clinicians import clinicians_api
 from conference_orchestrator.web.api.conferences import conferences_api
 from conference_orchestrator.web.api.deliveries import deliveries_api
@@ -52,4 +53,5 @@ RESOURCES = (
     feeds_api,
     hosts_api,
     tokens_api,
+    audit_api,
 )

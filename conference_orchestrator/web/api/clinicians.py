@@ -10,7 +10,7 @@ from flask import Response, current_app, request
 from marshmallow import Schema, fields
 from werkzeug.exceptions import NotAcceptable
 
-from conference_orchestrator.flows import access, calendars, directory, joining, suppressing
+from conference_orchestrator.flows import access, calendars, directory, erasing, exporting, joining, suppressing
 from conference_orchestrator.flows.access import Known
 from conference_orchestrator.kernel.errors import Invalid
 from conference_orchestrator.kernel.paging import Page, Paging
@@ -76,6 +76,14 @@ class ClinicianSchema(Schema):
         allow_none=True,
         metadata={"description": "For the helpdesk: since when nothing is sent, for mail came back."},
     )
+
+
+class ExportSchema(Schema):
+    """Everything that is kept about a clinician: rows by table, and what the ids of networks and the like stand for."""
+
+    exported_at = fields.String()
+    names = fields.Dict(keys=fields.String(), values=fields.String())
+    tables = fields.Dict(keys=fields.String(), values=fields.List(fields.Dict()))
 
 
 class ClinicianQuery(Paged):
@@ -148,6 +156,22 @@ def change(changes: Json, clinician_id: UUID) -> Json:
     """Change the fields that are named: the helpdesk anybody's, everybody the own."""
     version = expected(required=True)
     return _answer(joining.change(clinician_id, changes, by=principal(), expected=version))
+
+
+@clinicians_api.delete("/clinicians/<uuid:clinician_id>")
+@allow("clinician.erase")
+@clinicians_api.empty("The person is forgotten; the id stays.")
+def erase(clinician_id: UUID) -> None:
+    """Forget somebody: withdraw what is open, end what goes on, empty what is personal. Nobody can take it back."""
+    erasing.erase(clinician_id, by=principal(), expected=expected())
+
+
+@clinicians_api.get("/clinicians/<uuid:clinician_id>/export")
+@allow("clinician.export")
+@clinicians_api.response(200, ExportSchema)
+def export(clinician_id: UUID) -> Json:
+    """Read everything that is kept about a clinician: the own record, for the helpdesk anybody's."""
+    return exporting.everything_about(clinician_id, by=principal())
 
 
 @clinicians_api.post("/clinicians/<uuid:clinician_id>/calendar-repair")

@@ -100,7 +100,7 @@ def listed(query: Json) -> Json:
 @hosts_api.response(201, HostSchema)
 def enter(entered: Json) -> HostAccount:
     """Enter an account; conferences that wait for a host are tried again."""
-    return versioned(hosting.add_host(entered))
+    return versioned(hosting.add_host(entered, by=principal()))
 
 
 @hosts_api.get("/host-accounts/<uuid:account_id>")
@@ -119,7 +119,8 @@ def one(account_id: UUID) -> HostAccount:
 def change(changes: Json, query: Json, account_id: UUID) -> HostAccount | Response:
     """Change the account; coming conferences that it cannot host any more get another one, or wait for one."""
     look = query.get("preview", False)
-    changed = hosting.change_host(account_id, changes, expected=expected(required=not look), preview=look)
+    seen = expected(required=not look)
+    changed = hosting.change_host(account_id, changes, by=principal(), expected=seen, preview=look)
     return _previewed(changed) if isinstance(changed, Reassignment) else versioned(changed)
 
 

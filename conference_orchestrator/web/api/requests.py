@@ -203,7 +203,7 @@ def submit(entered: Json) -> RequestView:
 @requests_api.response(200, RequestSchema)
 def one(request_id: UUID) -> RequestView:
     """Read one request."""
-    return _answer(standing.view(request_id, by=principal()))
+    return _answer(standing.read(request_id, by=principal()))
 
 
 @requests_api.patch("/consultation-requests/<uuid:request_id>")

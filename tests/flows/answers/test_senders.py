@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from conference_orchestrator.flows import counting
+from conference_orchestrator.flows import counting, erasing
 from conference_orchestrator.kernel import ports
 from conference_orchestrator.network import clinicians
 from tests.flows.answers import letters
 from tests.flows.answers.conftest import Mailroom
+from tests.house import HELPDESK
 from tests.mails import erase
 
 STRANGER = "somebody@elsewhere.example"
@@ -67,6 +68,18 @@ def test_an_answer_of_somebody_erased_is_nobodys(mailroom: Mailroom) -> None:
     mail = mailroom.reply(mailroom.anna, "ACCEPTED")
     erase(mailroom.anna)
     not_counted(mailroom, mail)
+
+
+def test_what_comes_from_or_back_to_somebody_forgotten_brings_neither_address_nor_words_back(
+    mailroom: Mailroom,
+) -> None:
+    reply, address = mailroom.reply(mailroom.anna, "ACCEPTED"), mailroom.anna.email
+    before = mailroom.takes(reply)
+    assert (before.address, before.clinician_id) == (address, mailroom.anna.id), "the control"
+    erasing.erase(mailroom.anna.id, by=HELPDESK)
+    after = mailroom.takes(reply)
+    assert (after.state, after.address, after.subject, after.clinician_id) == ("ignored", None, "", None)
+    assert address not in str([vars(row) for row in mailroom.rows()])
 
 
 class TestFurtherAddresses:

@@ -9,6 +9,9 @@ import pytest
 
 from conference_orchestrator.flows import conferencing, hosting, provider_steps, sweeping
 from conference_orchestrator.flows.hosting import ensure_later
+from conference_orchestrator.kernel import audit
+from conference_orchestrator.kernel.paging import Paging
+from conference_orchestrator.kernel.principal import SYSTEM
 from conference_orchestrator.providers.sandbox import RunningSandbox
 from conference_orchestrator.providers.webex import WebexProvider
 from tests.house import House
@@ -32,6 +35,11 @@ def make_twice_and_die(house: House, wanted: UUID) -> None:
     house.queue.tasks.append(ensure_later(wanted))
 
 
+def acts() -> list[tuple[str, str]]:
+    """What the audit says was done to what."""
+    return [(entry.action, entry.subject) for entry in audit.listed(Paging(), visible_to=SYSTEM).items]
+
+
 def test_of_two_that_are_found_one_is_kept_and_one_cancelled_and_the_helpdesk_told(
     house: House, scene: Scene, sandbox: RunningSandbox, wanted: UUID
 ) -> None:
@@ -42,6 +50,7 @@ def test_of_two_that_are_found_one_is_kept_and_one_cancelled_and_the_helpdesk_to
     assert scene.fresh(wanted).meeting_id == kept
     assert sandbox.count("DELETE") == 1
     assert scene.alerts() == ["A meeting existed twice"]
+    assert acts()[-1] == ("meeting.duplicate-cancelled", f"conference:{wanted}")
 
 
 def test_one_that_shows_only_after_the_last_look_is_cancelled_by_the_sweep(
@@ -57,6 +66,7 @@ def test_one_that_shows_only_after_the_last_look_is_cancelled_by_the_sweep(
     (meeting,) = sandbox.meetings()
     assert meeting["id"] == scene.fresh(wanted).meeting_id
     assert scene.alerts() == ["A meeting existed twice"]
+    assert [action for action, _ in acts()][-1] == "meeting.duplicate-cancelled"
 
 
 def test_after_six_creates_without_a_meeting_it_is_given_up_and_told(
