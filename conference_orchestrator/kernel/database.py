@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from functools import cache, lru_cache
 from time import time_ns
+from types import MappingProxyType
 from typing import Any
 
 from flask import Flask
@@ -232,60 +233,70 @@ def new_ids(count: int) -> Iterator[uuid.UUID]:
         yield uuid.UUID(int=(began + carried) << 80 | 7 << 76 | counted << 64 | 2 << 62 | random)
 
 
-def insert_all(table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def insert_all(
+    table: Table, rows: Sequence[Mapping[str, Any]], *, shared: Mapping[str, Any] = MappingProxyType({})
+) -> None:
     """Insert the rows, all of the same columns, past the bookkeeping that single objects need.
 
-    PostgreSQL gets them as one JSON document: a parameter for each value costs several times as much. For SQLite the
-    values are bound here, without what SQLAlchemy does for each row besides.
+    What is `shared` every row has. PostgreSQL gets an array for each column: a parameter for each value costs several
+    times as much. For SQLite the values are bound here, without what SQLAlchemy does for each row besides.
     """
     if not rows:
         return
     connection, names = db.session.connection(), tuple(rows[0])
+    columns = {name: [row[name] for row in rows] for name in names}
     if connection.dialect.name == "sqlite":
-        text, binds = _insert_values(table, names, connection.dialect)
-        connection.exec_driver_sql(text, list(_bound(rows, binds)))
+        text, binds = _insert_values(table, (*names, *shared), connection.dialect)
+        ready = (
+            _each(bind, [shared[name]]) * len(rows) if name in shared else _each(bind, columns[name])
+            for name, bind in binds.items()
+        )
+        connection.exec_driver_sql(text, list(zip(*ready, strict=True)))
     else:
-        statement, binds = _insert_from_json(table, names)
-        given = [dict(zip(binds, row, strict=True)) for row in _bound(rows, binds)]
-        connection.execute(statement, {"rows": json.dumps(given)})
+        statement, write = _insert_from_arrays(table, names, tuple(shared))
+        arrays = {name: f"{{{','.join(map(write[name], values))}}}" for name, values in columns.items()}
+        connection.execute(statement, {**arrays, **shared})
 
 
-def _bound(rows: Sequence[Mapping[str, Any]], binds: Binds) -> Iterable[tuple[Any, ...]]:
-    """The rows as the driver takes them, their columns in the order of `binds`."""
-    return zip(*(_each(bind, [row[name] for row in rows]) for name, bind in binds.items()), strict=True)
-
-
-def _each(bind: Callable[[Any], Any] | None, values: Sequence[Any]) -> Iterable[Any]:
-    """What `bind` makes of the values of a column; of one that is repeated from row to row it makes it once."""
-    if bind is None:
-        return values
-    last, made, bound = values[0], bind(values[0]), []
-    for value in values:
-        if value is not last:
-            last, made = value, bind(value)
-        bound.append(made)
-    return bound
+def _each(bind: Callable[[Any], Any] | None, values: list[Any]) -> list[Any]:
+    return values if bind is None else list(map(bind, values))
 
 
 @cache
-def _insert_from_json(table: Table, names: tuple[str, ...]) -> tuple[Insert, Binds]:
-    """The statement, and what writes a value into the JSON document."""
-    columns = [column(name, table.c[name].type) for name in names]
-    given = func.json_to_recordset(cast(bindparam("rows", type_=Text), JSON))
-    rows = given.table_valued(*columns, name="given").render_derived(with_types=True)
-    binds = {one.name: IN_JSON.get(type(one.type)) for one in columns}
-    return table.insert().from_select(names, select(*rows.c)), binds
+def _insert_from_arrays(
+    table: Table, names: tuple[str, ...], shared: tuple[str, ...]
+) -> tuple[Insert, Mapping[str, Callable[[Any], str]]]:
+    """The statement, and what writes a value of a column into the text of an array."""
+    types = {name: table.c[name].type for name in (*names, *shared)}
+    arrays = [cast(bindparam(name, type_=Text), postgresql.ARRAY(types[name])) for name in names]
+    given = func.unnest(*arrays).table_valued(*(column(name, types[name]) for name in names), name="given")
+    once = [bindparam(name, type_=types[name]) for name in shared]
+    statement = table.insert().from_select([*types], select(*given.render_derived().c, *once))
+    return statement, {name: IN_ARRAY.get(type(types[name]), _quoted) for name in names}
 
 
-def _if_any(write: Callable[[Any], str]) -> Callable[[Any], str | None]:
-    return lambda value: None if value is None else write(value)
+def _plainly(value: object) -> str:
+    return "NULL" if value is None else str(value)
 
 
-IN_JSON = {
-    UtcDateTime: _if_any(lambda at: f"{_as_text(at)}+00:00"),
-    Uuid: _if_any(str),
-    Date: _if_any(str),
-    Time: _if_any(str),
+def _instant(at: datetime | None) -> str:
+    return "NULL" if at is None else f"{_as_text(at)}+00"
+
+
+def _quoted(value: object) -> str:
+    if value is None:
+        return "NULL"
+    escaped = str(value).replace("\\", r"\\").replace('"', r"\"")
+    return f'"{escaped}"'
+
+
+# What has neither quotes nor commas in it goes as it is.
+IN_ARRAY: Mapping[type, Callable[[Any], str]] = {
+    UtcDateTime: _instant,
+    Uuid: _plainly,
+    Date: _plainly,
+    Integer: _plainly,
+    JSON: lambda value: _quoted(json.dumps(value)),
 }
 
 

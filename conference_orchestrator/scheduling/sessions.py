@@ -157,46 +157,37 @@ def make(series: Series, planned: Sequence[Planned], *, now: datetime) -> int:
     coming = [one for one in planned if one.starts_at > now]
     ids, offsets = new_ids(len(coming) * (1 + series.slots)), series.slot_offsets()
     for one in coming:
-        session_id = next(ids)
-        times_of_slots = [(one.starts_at + begin, one.starts_at + end) for begin, end in offsets]
+        session_id, starts_at = next(ids), one.starts_at
+        ends_at = starts_at + offsets[-1][1]
         rows.append(
             {
                 "id": session_id,
-                "created_at": now,
-                "version": 1,
-                "group_id": series.group_id,
-                "series_id": series.id,
                 "occurrence_on": one.on,
-                "starts_at": one.starts_at,
-                "ends_at": times_of_slots[-1][1],
-                "time_zone": series.time_zone,
-                "state": State.PLANNED,
-                "left_out": False,
+                "starts_at": starts_at,
+                "ends_at": ends_at,
                 "holidays": one.holidays,
             }
         )
         slots += [
-            _slot_row(next(ids), session_id, number, starts_at, ends_at, now=now)
-            for number, (starts_at, ends_at) in enumerate(times_of_slots, start=1)
+            _slot(next(ids), session_id, number, starts_at + begin, starts_at + end)
+            for number, (begin, end) in enumerate(offsets, start=1)
         ]
-    if rows:
-        insert_all(SESSIONS, rows)
-        insert_all(SLOTS, slots)
+    shared = {
+        "created_at": now,
+        "version": 1,
+        "group_id": series.group_id,
+        "series_id": series.id,
+        "time_zone": series.time_zone,
+        "state": State.PLANNED,
+        "left_out": False,
+    }
+    insert_all(SESSIONS, rows, shared=shared)
+    insert_all(SLOTS, slots, shared={"created_at": now, "withdrawn": False})
     return len(rows)
 
 
-def _slot_row(
-    slot_id: UUID, session_id: UUID, number: int, starts_at: datetime, ends_at: datetime, *, now: datetime
-) -> dict[str, object]:
-    return {
-        "id": slot_id,
-        "created_at": now,
-        "session_id": session_id,
-        "number": number,
-        "starts_at": starts_at,
-        "ends_at": ends_at,
-        "withdrawn": False,
-    }
+def _slot(slot_id: UUID, session_id: UUID, number: int, starts_at: datetime, ends_at: datetime) -> dict[str, object]:
+    return {"id": slot_id, "session_id": session_id, "number": number, "starts_at": starts_at, "ends_at": ends_at}
 
 
 def lay_out(session: Session, series: Series, starts_at: datetime, *, at: datetime) -> None:
@@ -211,11 +202,9 @@ def lay_out(session: Session, series: Series, starts_at: datetime, *, at: dateti
         if not slot.withdrawn:
             slot.starts_at, slot.ends_at = wanted[slot.number - 1]
     added = [
-        _slot_row(uuid4(), session.id, number, *wanted[number - 1], now=at)
-        for number in range(len(there) + 1, len(wanted) + 1)
+        _slot(uuid4(), session.id, number, *wanted[number - 1]) for number in range(len(there) + 1, len(wanted) + 1)
     ]
-    if added:
-        insert_all(SLOTS, added)
+    insert_all(SLOTS, added, shared={"created_at": at, "withdrawn": False})
     if session.starts_at != starts_at:
         session.quorum_warned_at = session.at_risk_since = session.kept_at = None
     session.starts_at, session.ends_at = starts_at, wanted[-1][1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from time import time_ns
 from typing import Any, cast
@@ -51,9 +52,13 @@ def row(key: str, **instead: Any) -> dict[str, Any]:
 def kept(*rows: dict[str, Any]) -> list[dict[str, Any]]:
     with transaction():
         insert_all(KEYS, rows)
+    return stored(rows[0])
+
+
+def stored(names: Iterable[str]) -> list[dict[str, Any]]:
     db.session.expunge_all()
     found = db.session.scalars(select(IdempotencyKey).order_by(IdempotencyKey.key))
-    return [{name: getattr(one, name) for name in rows[0]} for one in found]
+    return [{name: getattr(one, name) for name in names} for one in found]
 
 
 def test_every_kind_of_value_comes_back_as_it_was() -> None:
@@ -70,6 +75,18 @@ def test_they_are_as_an_object_would_have_been_written() -> None:
     of = select(*(KEYS.c[name] for name in one if name not in {"id", "key"}))
     first, second = db.session.execute(of).all()
     assert first == second
+
+
+def test_what_they_share_each_of_them_has() -> None:
+    rows = [row("a"), row("b"), row("c", path="/c")]
+    own = {"id", "key", "path"}
+    with transaction():
+        insert_all(
+            KEYS,
+            [{name: one[name] for name in own} for one in rows],
+            shared={name: value for name, value in rows[0].items() if name not in own},
+        )
+    assert stored(rows[0]) == rows
 
 
 def test_an_instant_of_another_zone_is_the_same_instant() -> None:
