@@ -143,7 +143,7 @@ def _is_about_the_erased(heard: Inbound) -> bool:
 
 def _of_the_erased(heard: Inbound) -> Fate:
     """Their answers and bounces mean nothing any more; what somebody wrote is looked at in the mailbox."""
-    state = State.OPEN if heard.kind == Kind.OTHER else State.IGNORED
+    state = State.OPEN if Kind(heard.kind) is Kind.OTHER else State.IGNORED
     return Fate(state=state, detail="It is about somebody who was erased; the mail lies in the mailbox.")
 
 

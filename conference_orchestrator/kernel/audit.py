@@ -12,12 +12,13 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
 from uuid import UUID
 
-from sqlalchemy import Connection, Index, Integer, Select, select
+from sqlalchemy import Connection, Index, Integer, Select, Table, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from conference_orchestrator.kernel.database import Identified, Model, db
+from conference_orchestrator.kernel.database import Identified, Model, db, insert_all
 from conference_orchestrator.kernel.paging import Page, Paging, page
 from conference_orchestrator.kernel.principal import Principal, Role
 
@@ -53,6 +54,9 @@ class AuditEntry(Model):
         )
 
 
+TABLE = cast("Table", AuditEntry.__table__)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Act:
     """What a flow did, until it is written; `subject` is the row that it was done to, or what is no row of its own."""
@@ -74,9 +78,9 @@ def actor(by: Principal) -> str:
     return f"{by.role}:{identifier}" if identifier else str(by.role)
 
 
-def append(acts: Sequence[Act], *, on: Connection, at: datetime) -> None:
+def append(acts: Sequence[Act], *, at: datetime) -> None:
     """Write the acts at the end of the chain. Until the commit nobody else adds to it: do it last."""
-    sequence, previous = _end_of_chain(on)
+    sequence, previous = _end_of_chain(db.session.connection())
     rows = []
     for act in acts:
         sequence += 1
@@ -85,7 +89,7 @@ def append(acts: Sequence[Act], *, on: Connection, at: datetime) -> None:
         row = {"sequence": sequence, "at": at, "previous_hash": previous}
         previous = _digest(sequence, at, *said, previous=previous)
         rows.append(row | dict(zip(("actor", "action", "subject", "reason"), said, strict=True)) | {"hash": previous})
-    on.execute(AuditEntry.__table__.insert(), rows)  # type: ignore[attr-defined]
+    insert_all(TABLE, rows)
 
 
 def broken() -> Iterator[tuple[int, str]]:

@@ -71,7 +71,7 @@ def transaction() -> Iterator[Transaction]:
         if also := _with_next_commit.get():
             also(session.connection())
         if tx.acts:
-            audit.append(tx.acts, on=session.connection(), at=tx.now)
+            audit.append(tx.acts, at=tx.now)
         session.commit()
     except _Undo:
         session.rollback()
