@@ -6,8 +6,9 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Update, insert, update
+from sqlalchemy import Update, insert, select, update
 
+from conference_orchestrator.network.clinicians import Clinician
 from conference_orchestrator.network.expert_groups import ChecklistItem
 from conference_orchestrator.scheduling.allocations import Allocation
 from conference_orchestrator.scheduling.requests import ConsultationRequest
@@ -104,6 +105,13 @@ def test_a_request_that_is_offered_nothing(world: World) -> None:
     first, _ = world.waiting
     world.change(request(first, state="offered"))
     assert world.lines() == [f"offered-without-offer: request {first} is offered a slot and has no open offer"]
+
+
+def test_an_open_request_of_somebody_erased(world: World) -> None:
+    of_offered = select(ConsultationRequest.requester_id).where(ConsultationRequest.id == world.offered)
+    world.change(update(Clinician).where(Clinician.id == of_offered.scalar_subquery()).values(state="erased"))
+    said = f"request {world.offered} is open, and its requester was erased"
+    assert f"request-of-erased: {said}" in world.lines()
 
 
 def test_a_slot_is_no_offer(world: World) -> None:

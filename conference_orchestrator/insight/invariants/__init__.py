@@ -39,6 +39,7 @@ ALL: tuple[Callable[[datetime], Iterable[Violation]], ...] = (
     requests.waiting_without_place,
     requests.place_given_twice,
     requests.incomplete,
+    requests.open_though_erased,
     sessions.beside_slots,
     sessions.slots_overlapping,
     sessions.slots_misnumbered,

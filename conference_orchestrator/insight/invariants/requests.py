@@ -10,9 +10,11 @@ from sqlalchemy.orm import joinedload
 
 from conference_orchestrator.insight.invariants.violation import Violation
 from conference_orchestrator.kernel.database import db
+from conference_orchestrator.network.clinicians import Clinician
+from conference_orchestrator.network.clinicians import State as ClinicianState
 from conference_orchestrator.network.expert_groups import ExpertGroup
 from conference_orchestrator.scheduling.allocations import FIRM, Allocation, Offer
-from conference_orchestrator.scheduling.requests import ConsultationRequest, State
+from conference_orchestrator.scheduling.requests import ENDED, ConsultationRequest, State
 
 IN_LINE = [State.WAITING, State.OFFERED]
 COMPETING = [State.ACCEPTED, State.ALLOCATED, *IN_LINE]
@@ -51,6 +53,15 @@ def place_given_twice(_now: datetime) -> Iterator[Violation]:
     for group_id, since, number in db.session.execute(statement):
         said = f"{number} requests of group {group_id} wait since the same instant, {since}"
         yield Violation("place-given-twice", said)
+
+
+def open_though_erased(_now: datetime) -> Iterator[Violation]:
+    """Nobody who was erased has an open request: it would hold a slot, and nobody would come."""
+    gone = select(Clinician.id).where(Clinician.state == ClinicianState.ERASED)
+    still_open = (ConsultationRequest.requester_id.in_(gone), ConsultationRequest.state.not_in(ENDED))
+    statement = select(ConsultationRequest.id).where(*still_open)
+    for request_id in db.session.scalars(statement.order_by(ConsultationRequest.id)):
+        yield Violation("request-of-erased", f"request {request_id} is open, and its requester was erased")
 
 
 def incomplete(_now: datetime) -> Iterator[Violation]:
