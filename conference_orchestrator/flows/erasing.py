@@ -15,7 +15,7 @@ from conference_orchestrator.flows import delivering, panels, personal_data
 from conference_orchestrator.flows.directory import end_membership, flush
 from conference_orchestrator.flows.hosting import issue_later, issue_series_later
 from conference_orchestrator.flows.personal_data import HOLDINGS, NOT_SENT, Traces, without
-from conference_orchestrator.kernel.bookkeeping import IdempotencyKey
+from conference_orchestrator.kernel.bookkeeping import SEALED_ANSWER, IdempotencyKey
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Conflict, NotFound
 from conference_orchestrator.kernel.principal import SYSTEM, Principal, Role
@@ -39,9 +39,6 @@ from conference_orchestrator.scheduling.rosters import Substitute
 from conference_orchestrator.scheduling.sessions import Session
 from conference_orchestrator.scheduling.webinar_registrations import WebinarRegistration
 from conference_orchestrator.scheduling.webinar_requests import WebinarRequest
-
-# What seals the answers that are kept with an Idempotency-Key.
-ANSWERS = "idempotency"
 
 
 def erase(clinician_id: UUID, *, by: Principal, expected: int | None = None) -> None:
@@ -178,7 +175,7 @@ def _forget_answers(who: Traces) -> None:
     """Let go of answers about the person that are kept for who sends the same again; that the work was done stays."""
     answered = select(IdempotencyKey).where(IdempotencyKey.answer.is_not(None))
     for key in db.session.scalars(answered.execution_options(yield_per=100)):
-        if who.is_told_by(unseal(ANSWERS, key.answer or "") or ""):
+        if who.is_told_by(unseal(SEALED_ANSWER, key.answer or "") or ""):
             key.status = key.answer = key.headers = None
 
 

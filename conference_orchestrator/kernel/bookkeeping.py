@@ -10,6 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from conference_orchestrator.kernel.database import Identified, Model
 
+# What answers are sealed for: they hold people's data, and that of a new token its word.
+SEALED_ANSWER = "idempotency"
+
 
 class IdempotencyKey(Identified, Model):
     """A creating request that carried an Idempotency-Key, and the answer it got.

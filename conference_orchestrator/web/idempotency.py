@@ -15,13 +15,13 @@ from flask import Response, current_app, request
 from conference_orchestrator.flows import bookkeeping
 from conference_orchestrator.flows.bookkeeping import Answer, Claim, Standing
 from conference_orchestrator.kernel import ports
+from conference_orchestrator.kernel.bookkeeping import SEALED_ANSWER
 from conference_orchestrator.kernel.errors import Busy, Conflict, Invalid
 from conference_orchestrator.kernel.sealing import sealer
 from conference_orchestrator.kernel.transaction import with_next_commit
 from conference_orchestrator.web.policy import principal
 
 HEADER = "Idempotency-Key"
-PURPOSE = "idempotency"  # answers are sealed: they hold people's data, and that of a new token its word
 KEPT_HEADERS = ("Content-Type", "ETag", "Location")
 PATIENCE_SECONDS, LOOK_EVERY_SECONDS = 20.0, 0.05
 
@@ -89,10 +89,10 @@ def _done(claim: Claim, work: Callable[[], Response]) -> Response:
         bookkeeping.give_back(claim)
         raise
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-    sealed = sealer(PURPOSE).encrypt(response.get_data()).decode()
+    sealed = sealer(SEALED_ANSWER).encrypt(response.get_data()).decode()
     bookkeeping.keep(claim, Answer(status=response.status_code, body=sealed, headers=headers))
     return response
 
 
 def _repeated(answer: Answer) -> Response:
-    return current_app.response_class(sealer(PURPOSE).decrypt(answer.body), answer.status, dict(answer.headers))
+    return current_app.response_class(sealer(SEALED_ANSWER).decrypt(answer.body), answer.status, dict(answer.headers))
