@@ -40,7 +40,7 @@ def of_series(series_id: UUID, *, after: datetime) -> dict[UUID, dict[UUID, Clas
 
 def _by_session(statement: Select[Any], values: Mapping[str, Any]) -> dict[UUID, dict[UUID, Clash]]:
     found: dict[UUID, dict[UUID, Clash]] = {}
-    for session_id, clinician_id, group_name, starts_at in db.session.connection().execute(statement, values):
+    for session_id, clinician_id, group_name, starts_at in db.session.execute(statement, values):
         found.setdefault(session_id, {}).setdefault(clinician_id, Clash(group_name, starts_at))
     return found
 

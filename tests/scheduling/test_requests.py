@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import inspect, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -211,6 +211,8 @@ class TestWriteWaiting:
     def test_it_stands_as_it_was_put_in_line_under_the_next_version(self, round_of_tuesdays: Stage) -> None:
         seen = read_outside(round_of_tuesdays.accepted())
         seen.wait(since=AT, because=["Every slot is taken."], displaced=True)
+        changed = {column.key for column in inspect(seen).attrs if column.history.has_changes()}
+        assert changed == set(requests.WAITING_COLUMNS), "nothing of it would be left unwritten"
         with transaction():
             requests.write_waiting(seen)
         stored = requests.get(seen.id, visible_to=HELPDESK)
