@@ -50,6 +50,7 @@ def add(from_on: date, until_on: date, *, clinician: str | UUID | None = None, b
             raise Invalid({"until_on": "The absence is over already."})
         if until_on - from_on > LONGEST:
             raise Invalid({"until_on": "An absence lasts at most two years."})
+        clinicians.hold(person)
         added = Absence(clinician_id=person.id, from_on=from_on, until_on=until_on, created_at=tx.now)
         db.session.add(added)
         tx.record("absence.add", person, by=by)

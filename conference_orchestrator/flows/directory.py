@@ -201,6 +201,7 @@ def store_member(group: ExpertGroup, values: Mapping[str, Any], *, at: datetime)
     for present in expert_groups.members(group.id):
         if present.clinician_id == person.id:
             return present, assign(present, columns)
+    clinicians.hold(person)
     new = Membership(group_id=group.id, clinician=person, from_on=_today(group, at), **columns)
     db.session.add(new)
     return new, Outcome.ADDED

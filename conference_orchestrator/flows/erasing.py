@@ -7,6 +7,7 @@ sent. The person comes back only by an own registration, as somebody new.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Text, cast, delete, func, or_, select, update
@@ -40,6 +41,8 @@ from conference_orchestrator.scheduling.sessions import Session
 from conference_orchestrator.scheduling.webinar_registrations import WebinarRegistration
 from conference_orchestrator.scheduling.webinar_requests import WebinarRequest
 
+AT_THE_SAME_TIME = "Something was written about this person at the same time; erase again."
+
 
 def erase(clinician_id: UUID, *, by: Principal, expected: int | None = None) -> None:
     """Forget the clinician: withdraw what is open, end what goes on, empty what is personal.
@@ -52,7 +55,8 @@ def erase(clinician_id: UUID, *, by: Principal, expected: int | None = None) -> 
         person = in_reach(clinician_id, by=by)
         person.must_match(expected)
         who = personal_data.traces_of(person)
-        lost = _leave_groups(tx, who, by=by) + _withdraw(tx, who, by=by)
+        groups = _to_itself(who, now=tx.now)
+        lost = _leave_groups(tx, who, groups, by=by) + _withdraw(tx, who, by=by)
         _look_again(tx, who)
         _tell_helpdesk(tx, who, lost)
         _close_ways_in(tx, who, by=by)
@@ -72,24 +76,40 @@ def in_reach(clinician_id: UUID, *, by: Principal) -> Clinician:
     return person
 
 
-def _leave_groups(tx: Transaction, who: Traces, *, by: Principal) -> list[str]:
-    """End memberships and places on coming rosters; what the helpdesk has to know of it.
+def _to_itself(who: Traces, *, now: datetime) -> Sequence[ExpertGroup]:
+    """Lock every group that the erasure concerns, in order, then the person; the groups."""
+    groups = [expert_groups.get(one, visible_to=SYSTEM, lock=True) for one in _concerned(who, now=now)]
+    clinicians.lock(who.id)
+    # Whoever refers to the person from now on waits, and then finds nobody; who was quicker is seen now.
+    if set(_concerned(who, now=now)) - {group.id for group in groups}:
+        raise Conflict(AT_THE_SAME_TIME)
+    return groups
 
-    All groups that the erasure concerns are locked here, before anything else, in order.
-    """
-    coming = select(Session.id).where(Session.ends_at > tx.now)
-    stepping_in = Substitute.clinician_id == who.id, Substitute.session_id.in_(coming)
-    of_sessions = select(Session.group_id).where(Session.id.in_(select(Substitute.session_id).where(*stepping_in)))
+
+def _concerned(who: Traces, *, now: datetime) -> Sequence[UUID]:
+    """The groups with the person as a member, on a coming roster, as an open request's requester or as the contact."""
+    of_sessions = select(Session.group_id).where(Session.id.in_(_stepping_in(who, now=now)))
     of_requests = select(ConsultationRequest.group_id).where(*_open_requests(who))
     concerned = [ExpertGroup.id.in_(ids) for ids in (_memberships(who), of_sessions, of_requests)]
     contact = func.lower(ExpertGroup.contact_email).in_(who.addresses)
-    reached = select(ExpertGroup.id).where(or_(*concerned, contact)).order_by(ExpertGroup.id)
-    groups = [expert_groups.get(one, visible_to=SYSTEM, lock=True) for one in db.session.scalars(reached).all()]
+    return db.session.scalars(select(ExpertGroup.id).where(or_(*concerned, contact)).order_by(ExpertGroup.id)).all()
+
+
+def _stepping_in(who: Traces, *, now: datetime) -> Select[UUID]:
+    """The coming sessions with the person as a substitute."""
+    coming = select(Session.id).where(Session.ends_at > now)
+    return select(Substitute.session_id).where(Substitute.clinician_id == who.id, Substitute.session_id.in_(coming))
+
+
+def _leave_groups(tx: Transaction, who: Traces, groups: Sequence[ExpertGroup], *, by: Principal) -> list[str]:
+    """End memberships and places on coming rosters; what the helpdesk has to know of it."""
     member_of = set(db.session.scalars(_memberships(who)))
     for group in groups:
         if group.id in member_of:
             end_membership(tx, group, who.id, by=by)
-    db.session.execute(delete(Substitute).where(*stepping_in))
+    stepping_in = _stepping_in(who, now=tx.now)
+    places = delete(Substitute).where(Substitute.clinician_id == who.id, Substitute.session_id.in_(stepping_in))
+    db.session.execute(places)
     without_contact = [one for one in groups if one.contact_email and one.contact_email.lower() in who.addresses]
     for group in without_contact:
         group.contact_email = None
@@ -188,7 +208,7 @@ def _empty(who: Traces) -> None:
         for row in db.session.scalars(select(holding.model).where(holding.of(who))).all():
             for name, value in holding.emptied.items():
                 setattr(row, name, value(row) if callable(value) else value)
-        flush(Conflict("Something was written about this person at the same time; erase again."))
+        flush(Conflict(AT_THE_SAME_TIME))
 
 
 def _memberships(who: Traces) -> Select[UUID]:

@@ -152,6 +152,7 @@ def open_feed(name: str | None = None, *, clinician: str | UUID | None = None, b
     word = tokens.new_secret()
     with transaction() as tx:
         owner = _whom(clinician if clinician is not None else by.clinician_id, by=by)
+        clinicians.hold(owner)
         feed = Feed(clinician_id=owner.id, sha256=tokens.digest(word), name=name, revoked_at=None, created_at=tx.now)
         db.session.add(feed)
         tx.record("feed.open", owner, by=by)

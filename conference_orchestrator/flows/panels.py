@@ -53,6 +53,8 @@ def submit(entered: Mapping[str, Any], *, by: Principal) -> RequestView:
         requester = _requester(entered.get("requester"), by=by)
         if entered["urgency"] != allocation.EMERGENCY:
             _must_have_room(group, requester, by=by)
+        expert_groups.hold(group.id)
+        clinicians.hold(requester, field="requester")
         request = ConsultationRequest(
             group_id=group.id,
             group=group,

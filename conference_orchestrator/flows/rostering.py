@@ -122,10 +122,11 @@ def _order(line: Line) -> tuple[int, str, str, UUID]:
 
 
 def _clinician_of(group: ExpertGroup, reference: str | UUID) -> Clinician:
-    """The clinician, active in the group's network; who is active in other networks only is not told from nobody."""
+    """The clinician, active in the group's network, held; who is active in others only is not told from nobody."""
     person = clinicians.find(reference, visible_to=SYSTEM)
     if group.network_id not in {place.network_id for place in person.networks}:
         raise Invalid({"clinician": f"There is no clinician {str(reference)!r}."})
+    clinicians.hold(person)
     return person
 
 

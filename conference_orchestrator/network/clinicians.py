@@ -118,12 +118,28 @@ def find(reference: str | UUID, *, field: str = "clinician", visible_to: Princip
     return found
 
 
+def hold(person: Clinician, *, field: str = "clinician") -> None:
+    """Keep the clinician from being erased until the transaction ends; Invalid, naming `field`, if that came first.
+
+    An erasure locks the groups before the person: who needs a group, of which the database keeps the row when another
+    one refers to it, locks or holds it before this.
+    """
+    held = select(Clinician.state).where(Clinician.id == person.id).with_for_update(read=True, key_share=True)
+    if db.session.scalar(held) != State.ACTIVE:
+        raise Invalid({field: "This clinician was erased a moment ago."})
+
+
 def get(clinician_id: UUID, *, visible_to: Principal) -> Clinician:
     """The clinician with that id, or NotFound outside the asker's scope."""
     found = db.session.scalar(_scoped(visible_to).where(Clinician.id == clinician_id))
     if found is None:
         raise NotFound("There is no such clinician.")
     return found
+
+
+def lock(clinician_id: UUID) -> None:
+    """Have the clinician to oneself until the transaction ends: nothing new refers to it meanwhile."""
+    db.session.execute(select(Clinician.id).where(Clinician.id == clinician_id).with_for_update())
 
 
 def listed(

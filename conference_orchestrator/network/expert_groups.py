@@ -174,6 +174,12 @@ def lock(group_id: UUID) -> None:
     db.session.connection().execute(LOCK, {"id": group_id})
 
 
+def hold(group_id: UUID) -> None:
+    """Wait for who has the group to itself; others may hold it at the same time."""
+    held = select(ExpertGroup.id).where(ExpertGroup.id == group_id)
+    db.session.execute(held.with_for_update(read=True, key_share=True))
+
+
 def listed(paging: Paging, *, visible_to: Principal) -> Page[ExpertGroup]:
     """Groups within the asker's scope, by code."""
     return page(_scoped(visible_to), paging, by=[ExpertGroup.code])
