@@ -55,6 +55,7 @@ class AuditEntry(Model):
 
 
 TABLE = cast("Table", AuditEntry.__table__)
+WRITTEN = ("sequence", "actor", "action", "subject", "reason", "previous_hash", "hash")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,14 +83,13 @@ def append(acts: Sequence[Act], *, at: datetime) -> None:
     """Write the acts at the end of the chain. Until the commit nobody else adds to it: do it last."""
     sequence, previous = _end_of_chain(db.session.connection())
     rows = []
-    for act in acts:
-        sequence += 1
+    for number, act in enumerate(acts, start=sequence + 1):
         subject = act.subject if isinstance(act.subject, str) else named(act.subject, act.subject.id)
         said = (actor(act.by), act.action, subject, act.reason)
-        row = {"sequence": sequence, "at": at, "previous_hash": previous}
-        previous = _digest(sequence, at, *said, previous=previous)
-        rows.append(row | dict(zip(("actor", "action", "subject", "reason"), said, strict=True)) | {"hash": previous})
-    insert_all(TABLE, rows)
+        digest = _digest(number, at, *said, previous=previous)
+        rows.append((number, *said, previous, digest))
+        previous = digest
+    insert_all(TABLE, dict(zip(WRITTEN, zip(*rows, strict=True), strict=True)), shared={"at": at})
 
 
 def broken() -> Iterator[tuple[int, str]]:

@@ -47,11 +47,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, declared_attr, mapped_column, registry
+from sqlalchemy.types import TypeEngine
 
 from conference_orchestrator.kernel.errors import Stale
 
-# By its name what makes the driver's value of a column's; None: it is that already.
-Binds = Mapping[str, Callable[[Any], Any] | None]
+# Makes the driver's values of a column's.
+Bind = Callable[[Sequence[Any]], list[Any]]
 
 WRITES = "conference_orchestrator_writes"
 STEPS = "conference_orchestrator_steps"
@@ -234,32 +235,33 @@ def new_ids(count: int) -> Iterator[uuid.UUID]:
 
 
 def insert_all(
-    table: Table, rows: Sequence[Mapping[str, Any]], *, shared: Mapping[str, Any] = MappingProxyType({})
+    table: Table, columns: Mapping[str, Sequence[Any]], *, shared: Mapping[str, Any] = MappingProxyType({})
 ) -> None:
-    """Insert the rows, all of the same columns, past the bookkeeping that single objects need.
+    """Insert rows past the bookkeeping that single objects need: `columns` holds the values of all rows by column.
 
     What is `shared` every row has. PostgreSQL gets an array for each column: a parameter for each value costs several
     times as much. For SQLite the values are bound here, without what SQLAlchemy does for each row besides.
     """
-    if not rows:
+    connection, number = db.session.connection(), len(next(iter(columns.values())))
+    if not number:
         return
-    connection, names = db.session.connection(), tuple(rows[0])
-    columns = {name: [row[name] for row in rows] for name in names}
     if connection.dialect.name == "sqlite":
-        text, binds = _insert_values(table, (*names, *shared), connection.dialect)
+        text, binds = _insert_values(table, (*columns, *shared), connection.dialect)
         ready = (
-            _each(bind, [shared[name]]) * len(rows) if name in shared else _each(bind, columns[name])
+            bind([shared[name]]) * number if name in shared else _each(bind, columns[name])
             for name, bind in binds.items()
         )
         connection.exec_driver_sql(text, list(zip(*ready, strict=True)))
     else:
-        statement, write = _insert_from_arrays(table, names, tuple(shared))
+        statement, write = _insert_from_arrays(table, tuple(columns), tuple(shared))
         arrays = {name: f"{{{','.join(map(write[name], values))}}}" for name, values in columns.items()}
         connection.execute(statement, {**arrays, **shared})
 
 
-def _each(bind: Callable[[Any], Any] | None, values: list[Any]) -> list[Any]:
-    return values if bind is None else list(map(bind, values))
+def _each(bind: Bind, values: Sequence[Any]) -> list[Any]:
+    """The driver's value of each; where all are alike it is made once."""
+    first = values[0]
+    return bind([first]) * len(values) if first == values[-1] and values.count(first) == len(values) else bind(values)
 
 
 @cache
@@ -301,8 +303,17 @@ IN_ARRAY: Mapping[type, Callable[[Any], str]] = {
 
 
 @cache
-def _insert_values(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, Binds]:
-    """The statement, and in the order of its place-holders what makes the driver's value."""
+def _insert_values(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, Mapping[str, Bind]]:
+    """The statement, and in the order of its place-holders what makes the driver's values of a column's."""
     compiled = table.insert().values({name: bindparam(name) for name in names}).compile(dialect=dialect)
-    ordered = compiled.positiontup or []
-    return str(compiled), {name: table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in ordered}
+    return str(compiled), {name: _bind(table.c[name].type, dialect) for name in compiled.positiontup or []}
+
+
+def _bind(kind: TypeEngine[Any], dialect: Dialect) -> Bind:
+    # A call for each of a hundred values costs as much as the rest of a statement.
+    if isinstance(kind, Uuid):
+        return lambda values: [None if value is None else value.hex for value in values]
+    if isinstance(kind, Date):
+        return lambda values: [None if value is None else value.isoformat() for value in values]
+    one = kind.dialect_impl(dialect).bind_processor(dialect)
+    return list if one is None else lambda values: list(map(one, values))

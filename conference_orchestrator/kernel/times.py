@@ -56,12 +56,7 @@ def instant(wall: datetime, time_zone: str) -> datetime:
 
     In the repeated hour of autumn the first pass counts; a time in the skipped hour of spring moves forward by the gap.
     """
-    return _on_the_wall(wall, time_zone)[0]
-
-
-def is_skipped(wall: datetime, time_zone: str) -> bool:
-    """Whether no clock in `time_zone` ever shows `wall` (naive), because spring skips that hour."""
-    return _on_the_wall(wall, time_zone)[1]
+    return on_the_wall(wall, time_zone)[0]
 
 
 def is_repeated(wall: datetime, time_zone: str) -> bool:
@@ -75,8 +70,8 @@ def is_repeated(wall: datetime, time_zone: str) -> bool:
     return False
 
 
-def _on_the_wall(wall: datetime, time_zone: str) -> tuple[datetime, bool]:
-    """The instant, and whether it stands for a time that is skipped."""
+def on_the_wall(wall: datetime, time_zone: str) -> tuple[datetime, bool]:
+    """The `instant`, and whether no clock in `time_zone` ever shows `wall`, because spring skips that hour."""
     if wall.tzinfo is not None:
         raise TypeError("a wall time is naive")
     offset = _steady_offset(wall.date(), time_zone)

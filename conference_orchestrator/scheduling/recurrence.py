@@ -35,10 +35,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Occurrence:
-    """A start that a rule yields: its date on the wall and its instant."""
+    """A start that a rule yields: its date on the wall, its instant, and whether no clock shows it."""
 
     on: date
     starts_at: datetime
+    is_skipped: bool
 
 
 def parse(text: str) -> Rule:
@@ -85,7 +86,7 @@ def occurrences(
     found = list(islice(dates(rule, starts_on=starts_on, from_on=from_on, until_on=until_on), MOST + 1))
     if len(found) > MOST:
         raise _invalid(f"this makes more than {MOST} sessions; end the series earlier or choose fewer days")
-    return tuple(Occurrence(on, times.instant(datetime.combine(on, start_time), time_zone)) for on in found)
+    return tuple(Occurrence(on, *times.on_the_wall(datetime.combine(on, start_time), time_zone)) for on in found)
 
 
 def has_date(rule: Rule, on: date, *, starts_on: date) -> bool:

@@ -96,7 +96,7 @@ class Series(Versioned, Model):
         until = occurrences[-1].on if occurrences else first
         # The rule may have changed since a move was entered, and then its date is none any more.
         ahead = [on for on in exceptions.moves if on > until and self.has_date(on)]
-        occurrences = [*occurrences, *(Occurrence(on, self.start_on(on)) for on in ahead)]
+        occurrences = [*occurrences, *(Occurrence(on, *self._on_the_wall(on)) for on in ahead)]
         extras = {on: at or self.start_on(on) for on, at in exceptions.extras.items() if first <= on <= last}
         return planning.plan(
             occurrences,
@@ -121,7 +121,7 @@ class Series(Versioned, Model):
 
     def start_on(self, on: date) -> datetime:
         """The instant at which the clocks of the series show its start on that date."""
-        return times.instant(datetime.combine(on, self.start_time), self.time_zone)
+        return self._on_the_wall(on)[0]
 
     def check(self, *, now: datetime) -> None:
         """Invalid, naming the field, when the series could not be held as it was entered."""
@@ -142,14 +142,19 @@ class Series(Versioned, Model):
         if not ahead and self.ends_on is not None:
             raise Invalid({"ends_on": "The rule yields no date before this one."})
         for one in ahead:
-            if one.on <= first + HORIZON:
-                self.must_exist_on_the_wall(one.on)
+            if one.is_skipped and one.on <= first + HORIZON:
+                raise Invalid({"start_time": self._said_of_skipped(one.on)})
 
-    def must_exist_on_the_wall(self, on: date, *, field: str = "start_time") -> None:
+    def must_exist_on_the_wall(self, on: date, *, field: str) -> None:
         """Invalid, naming the `field`, when the clocks of the series skip its start on that date."""
-        if times.is_skipped(datetime.combine(on, self.start_time), self.time_zone):
-            said = f"On {on:%d %B %Y} no clock in {self.time_zone} shows {self.start_time:%H:%M}: choose another time."
-            raise Invalid({field: said})
+        if self._on_the_wall(on)[1]:
+            raise Invalid({field: self._said_of_skipped(on)})
+
+    def _on_the_wall(self, on: date) -> tuple[datetime, bool]:
+        return times.on_the_wall(datetime.combine(on, self.start_time), self.time_zone)
+
+    def _said_of_skipped(self, on: date) -> str:
+        return f"On {on:%d %B %Y} no clock in {self.time_zone} shows {self.start_time:%H:%M}: choose another time."
 
     def _check_lengths(self) -> None:
         if not 1 <= self.slots <= MOST_SLOTS:

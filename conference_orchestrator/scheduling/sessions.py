@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, cast
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, Select, Table, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
@@ -18,7 +18,7 @@ from conference_orchestrator.kernel.paging import Page, Paging, page
 from conference_orchestrator.scheduling import exceptions
 from conference_orchestrator.scheduling.allocations import Allocation
 from conference_orchestrator.scheduling.planning import Planned
-from conference_orchestrator.scheduling.series import FARTHEST, Series
+from conference_orchestrator.scheduling.series import FARTHEST, LONGEST, Series
 
 if TYPE_CHECKING:
     from conference_orchestrator.scheduling.conferences import Conference
@@ -40,8 +40,8 @@ class Session(Versioned, Model):
         one_of("state", State),
         UniqueConstraint("series_id", "occurrence_on"),
         Index(None, "group_id", "starts_at", "id"),
+        # The only one that spreads the rows of a new round over all its pages: each more would cost as much as they do.
         Index(None, "starts_at", "id"),
-        Index(None, "ends_at"),
     )
 
     group_id: Mapped[UUID] = mapped_column(ForeignKey("expert_group.id"))
@@ -152,26 +152,16 @@ def make(series: Series, planned: Sequence[Planned], *, now: datetime) -> int:
 
     None of their dates may have a session: the database refuses a second one (IntegrityError).
     """
-    rows: list[dict[str, object]] = []
-    slots: list[dict[str, object]] = []
     coming = [one for one in planned if one.starts_at > now]
-    ids, offsets = new_ids(len(coming) * (1 + series.slots)), series.slot_offsets()
-    for one in coming:
-        session_id, starts_at = next(ids), one.starts_at
-        ends_at = starts_at + offsets[-1][1]
-        rows.append(
-            {
-                "id": session_id,
-                "occurrence_on": one.on,
-                "starts_at": starts_at,
-                "ends_at": ends_at,
-                "holidays": one.holidays,
-            }
-        )
-        slots += [
-            _slot(next(ids), session_id, number, starts_at + begin, starts_at + end)
-            for number, (begin, end) in enumerate(offsets, start=1)
-        ]
+    offsets, starts = series.slot_offsets(), [one.starts_at for one in coming]
+    ids = list(new_ids(len(coming)))
+    own: dict[str, Sequence[object]] = {
+        "id": ids,
+        "occurrence_on": [one.on for one in coming],
+        "starts_at": starts,
+        "ends_at": [at + offsets[-1][1] for at in starts],
+        "holidays": [one.holidays for one in coming],
+    }
     shared = {
         "created_at": now,
         "version": 1,
@@ -181,13 +171,16 @@ def make(series: Series, planned: Sequence[Planned], *, now: datetime) -> int:
         "state": State.PLANNED,
         "left_out": False,
     }
-    insert_all(SESSIONS, rows, shared=shared)
+    insert_all(SESSIONS, own, shared=shared)
+    slots: dict[str, Sequence[object]] = {
+        "id": list(new_ids(len(coming) * len(offsets))),
+        "session_id": [session_id for session_id in ids for _ in offsets],
+        "number": [*range(1, len(offsets) + 1)] * len(coming),
+        "starts_at": [at + begin for at in starts for begin, _ in offsets],
+        "ends_at": [at + end for at in starts for _, end in offsets],
+    }
     insert_all(SLOTS, slots, shared={"created_at": now, "withdrawn": False})
-    return len(rows)
-
-
-def _slot(slot_id: UUID, session_id: UUID, number: int, starts_at: datetime, ends_at: datetime) -> dict[str, object]:
-    return {"id": slot_id, "session_id": session_id, "number": number, "starts_at": starts_at, "ends_at": ends_at}
+    return len(coming)
 
 
 def lay_out(session: Session, series: Series, starts_at: datetime, *, at: datetime) -> None:
@@ -201,10 +194,9 @@ def lay_out(session: Session, series: Series, starts_at: datetime, *, at: dateti
         slot.withdrawn = slot.number > len(wanted)
         if not slot.withdrawn:
             slot.starts_at, slot.ends_at = wanted[slot.number - 1]
-    added = [
-        _slot(uuid4(), session.id, number, *wanted[number - 1]) for number in range(len(there) + 1, len(wanted) + 1)
-    ]
-    insert_all(SLOTS, added, shared={"created_at": at, "withdrawn": False})
+    for number, (begin, end) in enumerate(wanted[len(there) :], start=len(there) + 1):
+        added = Slot(session_id=session.id, number=number, starts_at=begin, ends_at=end, withdrawn=False, created_at=at)
+        db.session.add(added)
     if session.starts_at != starts_at:
         session.quorum_warned_at = session.at_risk_since = session.kept_at = None
     session.starts_at, session.ends_at = starts_at, wanted[-1][1]
@@ -245,7 +237,8 @@ def listed(
     """Sessions of the groups by start; without a range those that have not ended."""
     statement = complete().where(Session.group_id.in_(group_ids))
     if from_at is None and until_at is None:
-        statement = statement.where(Session.ends_at > now)
+        # The first says nothing new: it lets the database begin near now in the order of the page.
+        statement = statement.where(Session.starts_at > now - LONGEST, Session.ends_at > now)
     if from_at is not None:
         statement = statement.where(Session.starts_at >= from_at)
     if until_at is not None:
@@ -268,7 +261,7 @@ def from_date(series_id: UUID, on: date) -> Sequence[Session]:
 
 def over(*, now: datetime) -> Sequence[Session]:
     """Planned sessions whose time has passed: they were held."""
-    statement = select(Session).where(Session.state == State.PLANNED, Session.ends_at <= now)
+    statement = select(Session).where(Session.state == State.PLANNED, Session.starts_at <= now, Session.ends_at <= now)
     return db.session.scalars(statement.order_by(Session.ends_at)).all()
 
 

@@ -15,7 +15,6 @@ from conference_orchestrator.jobs.timetable import EVERY
 from conference_orchestrator.jobs.work import WORK
 from conference_orchestrator.kernel import times
 from conference_orchestrator.scheduling import waiting_list
-from conference_orchestrator.scheduling.series import Series
 from tests.flows.whole_timetable import DESK, HOUR, Service, begin
 from tests.scheduling.stage import Stage
 
@@ -73,10 +72,9 @@ def test_the_round_stays_at_eleven_for_two_years(stage: Stage, zone: str) -> Non
 def test_a_round_that_adds_weeks_to_an_instant_does_not_stay_at_eleven(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The negative control. The series itself would notice it when it is defined."""
+    """The negative control."""
     in_summer = timedelta(hours=2)
-    monkeypatch.setattr(Series, "must_exist_on_the_wall", lambda *_: None)
-    monkeypatch.setattr(times, "instant", lambda wall, _: (wall - in_summer).replace(tzinfo=UTC))
+    monkeypatch.setattr(times, "on_the_wall", lambda wall, _: ((wall - in_summer).replace(tzinfo=UTC), False))
     assert {at.time() for at in starts(stage, zone="Europe/Berlin")} == {ELEVEN, time(10)}
 
 

@@ -49,9 +49,13 @@ def row(key: str, **instead: Any) -> dict[str, Any]:
     return usual | instead
 
 
+def by_column(*rows: dict[str, Any]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
 def kept(*rows: dict[str, Any]) -> list[dict[str, Any]]:
     with transaction():
-        insert_all(KEYS, rows)
+        insert_all(KEYS, by_column(*rows))
     return stored(rows[0])
 
 
@@ -71,7 +75,7 @@ def test_they_are_as_an_object_would_have_been_written() -> None:
     with transaction():
         db.session.add(IdempotencyKey(**one))
         db.session.flush()
-        insert_all(KEYS, [other])
+        insert_all(KEYS, by_column(other))
     of = select(*(KEYS.c[name] for name in one if name not in {"id", "key"}))
     first, second = db.session.execute(of).all()
     assert first == second
@@ -83,7 +87,7 @@ def test_what_they_share_each_of_them_has() -> None:
     with transaction():
         insert_all(
             KEYS,
-            [{name: one[name] for name in own} for one in rows],
+            {name: [one[name] for one in rows] for name in own},
             shared={name: value for name, value in rows[0].items() if name not in own},
         )
     assert stored(rows[0]) == rows
@@ -107,7 +111,7 @@ def test_what_the_database_refuses_is_an_integrity_error_and_nothing_is_stored()
 
 def test_no_rows_are_no_statement() -> None:
     with transaction():
-        insert_all(KEYS, [])
+        insert_all(KEYS, {"id": [], "key": []})
     assert db.session.scalars(select(IdempotencyKey.id)).all() == []
 
 
