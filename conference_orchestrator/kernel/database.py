@@ -51,7 +51,7 @@ from sqlalchemy.types import TypeEngine
 
 from conference_orchestrator.kernel.errors import Stale
 
-# Makes the driver's values of a column's.
+# Makes of a column's values what the driver gets for them.
 Bind = Callable[[Sequence[Any]], list[Any]]
 
 WRITES = "conference_orchestrator_writes"
@@ -254,12 +254,12 @@ def insert_all(
         connection.exec_driver_sql(text, list(zip(*ready, strict=True)))
     else:
         statement, write = _insert_from_arrays(table, tuple(columns), tuple(shared))
-        arrays = {name: f"{{{','.join(map(write[name], values))}}}" for name, values in columns.items()}
+        arrays = {name: f"{{{','.join(_each(write[name], values))}}}" for name, values in columns.items()}
         connection.execute(statement, {**arrays, **shared})
 
 
 def _each(bind: Bind, values: Sequence[Any]) -> list[Any]:
-    """The driver's value of each; where all are alike it is made once."""
+    """What the driver gets for each; where all are alike it is made once."""
     first = values[0]
     return bind([first]) * len(values) if first == values[-1] and values.count(first) == len(values) else bind(values)
 
@@ -267,38 +267,38 @@ def _each(bind: Bind, values: Sequence[Any]) -> list[Any]:
 @cache
 def _insert_from_arrays(
     table: Table, names: tuple[str, ...], shared: tuple[str, ...]
-) -> tuple[Insert, Mapping[str, Callable[[Any], str]]]:
-    """The statement, and what writes a value of a column into the text of an array."""
+) -> tuple[Insert, Mapping[str, Bind]]:
+    """The statement, and what writes a column's values as they stand in the text of an array."""
     types = {name: table.c[name].type for name in (*names, *shared)}
     arrays = [cast(bindparam(name, type_=Text), postgresql.ARRAY(types[name])) for name in names]
     given = func.unnest(*arrays).table_valued(*(column(name, types[name]) for name in names), name="given")
     once = [bindparam(name, type_=types[name]) for name in shared]
     statement = table.insert().from_select([*types], select(*given.render_derived().c, *once))
-    return statement, {name: IN_ARRAY.get(type(types[name]), _quoted) for name in names}
+    return statement, {name: IN_ARRAY.get(type(types[name]), _texts) for name in names}
 
 
-def _plainly(value: object) -> str:
-    return "NULL" if value is None else str(value)
+def _instants(values: Sequence[datetime | None]) -> list[str]:
+    if any(at is not None and at.tzinfo is None for at in values):
+        raise TypeError("an instant is aware")
+    return ["NULL" if at is None else at.isoformat() for at in values]
 
 
-def _instant(at: datetime | None) -> str:
-    return "NULL" if at is None else f"{_as_text(at)}+00"
+def _texts(values: Sequence[object]) -> list[str]:
+    return ["NULL" if value is None else _quoted(str(value)) for value in values]
 
 
-def _quoted(value: object) -> str:
-    if value is None:
-        return "NULL"
-    escaped = str(value).replace("\\", r"\\").replace('"', r"\"")
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", r"\\").replace('"', r"\"")
     return f'"{escaped}"'
 
 
 # What has neither quotes nor commas in it goes as it is.
-IN_ARRAY: Mapping[type, Callable[[Any], str]] = {
-    UtcDateTime: _instant,
-    Uuid: _plainly,
-    Date: _plainly,
-    Integer: _plainly,
-    JSON: lambda value: _quoted(json.dumps(value)),
+IN_ARRAY: Mapping[type, Bind] = {
+    UtcDateTime: _instants,
+    Uuid: lambda values: ["NULL" if value is None else value.hex for value in values],
+    Date: lambda values: ["NULL" if value is None else str(value) for value in values],
+    Integer: lambda values: ["NULL" if value is None else str(value) for value in values],
+    JSON: lambda values: [_quoted(json.dumps(value)) for value in values],
 }
 
 
