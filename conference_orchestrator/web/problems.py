@@ -69,7 +69,14 @@ class Unreadable(OrchestratorError):
     title = "The body is not valid JSON"
 
 
-STATUSES |= {Unauthorized: 401, PreconditionMissing: 428, WrongMediaType: 415, Unreadable: 400}
+class ForeignHost(OrchestratorError):
+    """The service was asked by a name that is not its own."""
+
+    slug = "foreign-host"
+    title = "This is not the address of the service"
+
+
+STATUSES |= {ForeignHost: 400, Unauthorized: 401, PreconditionMissing: 428, WrongMediaType: 415, Unreadable: 400}
 
 
 class ProblemSchema(Schema):

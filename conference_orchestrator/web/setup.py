@@ -8,7 +8,7 @@ from http import HTTPStatus
 import structlog
 from flask import Flask, Response, g, request
 
-from conference_orchestrator.web import feeds, health, hooks, pages, policy, problems
+from conference_orchestrator.web import feeds, health, hooks, hosts, pages, policy, problems
 from conference_orchestrator.web.api import openapi
 
 log = structlog.get_logger("conference_orchestrator.http")
@@ -25,12 +25,13 @@ def register(app: Flask) -> None:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined]  # fields stand in the order of the schema
     problems.register(app)
+    app.before_request(_begin)
+    app.before_request(hosts.refuse_foreign)
     openapi.register(app)
     app.register_blueprint(health.health)
     app.register_blueprint(hooks.hooks)
     app.register_blueprint(feeds.calendars)
     pages.register(app)
-    app.before_request(_begin)
     app.after_request(_guarded)
     app.after_request(_logged)
     policy.check(app)
