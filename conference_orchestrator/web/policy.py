@@ -38,6 +38,7 @@ POLICY: dict[str, frozenset[Role]] = {
     "meeting.enter": EVERYBODY,  # who holds the link of an invitation comes in
     "documentation.read": EVERYBODY,
     "health.read": EVERYBODY,
+    "metrics.read": EVERYBODY,  # numbers that name nobody
     "notice.read": EVERYBODY,
     "notice.publish": DESK,
     "captcha.read": EVERYBODY,

@@ -201,7 +201,7 @@ def answer(
 
 def wants_page() -> bool:
     """Whether the asker is a browser that looks at a page."""
-    if request.path.startswith(("/api/", "/health/")):
+    if request.path.startswith(("/api/", "/health/", "/metrics")):
         return False
     return request.accept_mimetypes.best_match([MEDIA_TYPE, "application/json", "text/html"]) == "text/html"
 

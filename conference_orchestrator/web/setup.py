@@ -8,7 +8,7 @@ from http import HTTPStatus
 import structlog
 from flask import Flask, Response, g, request
 
-from conference_orchestrator.web import feeds, health, hooks, hosts, pages, policy, problems
+from conference_orchestrator.web import feeds, health, hooks, hosts, metrics, pages, policy, problems
 from conference_orchestrator.web.api import openapi
 
 log = structlog.get_logger("conference_orchestrator.http")
@@ -29,6 +29,7 @@ def register(app: Flask) -> None:
     app.before_request(hosts.refuse_foreign)
     openapi.register(app)
     app.register_blueprint(health.health)
+    app.register_blueprint(metrics.metrics)
     app.register_blueprint(hooks.hooks)
     app.register_blueprint(feeds.calendars)
     pages.register(app)
