@@ -20,12 +20,12 @@ from sqlalchemy.orm.exc import StaleDataError
 from conference_orchestrator.flows import entries, fields
 from conference_orchestrator.flows.waiting import offer_freed
 from conference_orchestrator.kernel.database import Versioned, db
-from conference_orchestrator.kernel.errors import Conflict, Invalid, NotPermitted, Stale
+from conference_orchestrator.kernel.errors import Conflict, Invalid, NotFound, NotPermitted, Stale
 from conference_orchestrator.kernel.outbox import Task
 from conference_orchestrator.kernel.principal import SYSTEM, Principal, Role
 from conference_orchestrator.kernel.times import wall
 from conference_orchestrator.kernel.transaction import Transaction, transaction
-from conference_orchestrator.network import clinicians, expert_groups, hospitals, networks, notices
+from conference_orchestrator.network import clinicians, expert_groups, hospitals, networks, notice_files, notices
 from conference_orchestrator.network.clinicians import Clinician
 from conference_orchestrator.network.expert_groups import ChecklistItem, ExpertGroup, Membership
 from conference_orchestrator.network.hospitals import Hospital
@@ -219,6 +219,30 @@ def publish_notice(entered: Mapping[str, Any], *, by: Principal) -> Notice:
         notice, _ = store_notice(values, by=by)
         flush(Conflict(f"Version {notice.notice_version} of this notice was published by someone else just now."))
         tx.record("notice.publish", notice, by=by)
+    return notice
+
+
+def attach_file(
+    notice_id: UUID, content: bytes, *, media_type: str, name: str | None, by: Principal, expected: int | None = None
+) -> Notice:
+    """Give the notice its file. The same bytes again change nothing.
+
+    Conflict for others: people may have accepted what the notice said, so another file needs a new version. NotFound
+    for a notice outside the asker's network, Invalid for what is not of that type.
+    """
+    with transaction() as tx:
+        notice = notices.get(notice_id)
+        if by.network_id not in {None, notice.network_id}:
+            raise NotFound("There is no such notice.")
+        notice.must_match(expected)
+        added = notice_files.made(content, media_type=media_type, name=name, title=notice.title, at=tx.now)
+        if notice.file is None:
+            notice.file = added
+            _touch(notice)
+            flush(Conflict("Somebody gave this notice a file at the same time."))
+            tx.record("notice.file", notice, by=by)
+        elif notice.file.sha256 != added.sha256:
+            raise Conflict("This notice has another file already; publish a new version with the new one.")
     return notice
 
 

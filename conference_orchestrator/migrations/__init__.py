@@ -18,12 +18,13 @@ from conference_orchestrator.kernel.database import Model, prepare
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0008"
+HEAD = "0009"
 
 # Every module that defines tables: comparing needs all of them, whoever asks.
 TABLES = (
     "kernel.audit",
     "kernel.bookkeeping",
+    "network.notice_files",
     "network.notices",
     "network.registrations",
     "network.expert_groups",

@@ -9,10 +9,11 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, UniqueConstraint, or_, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship, undefer
 
 from conference_orchestrator.kernel.database import Identified, Model, Versioned, db, one_of
 from conference_orchestrator.kernel.errors import Conflict, Invalid, NotFound
+from conference_orchestrator.network.notice_files import NoticeFile
 
 
 class Kind(StrEnum):
@@ -47,6 +48,9 @@ class Notice(Versioned, Model):
     body: Mapped[str | None]
     link: Mapped[str | None]
     sha256: Mapped[str]
+
+    # What is told about it comes with the notice, the bytes do not.
+    file: Mapped[NoticeFile | None] = relationship(lazy="joined")
 
 
 class NoticeAcceptance(Identified, Model):
@@ -93,6 +97,19 @@ def get(notice_id: UUID) -> Notice:
     found = db.session.get(Notice, notice_id)
     if found is None:
         raise NotFound("There is no such notice.")
+    return found
+
+
+def file_of(notice_id: UUID) -> NoticeFile:
+    """The file of the notice with its bytes, or NotFound."""
+    found = db.session.scalar(
+        select(NoticeFile)
+        .where(NoticeFile.notice_id == notice_id)
+        .options(undefer(NoticeFile.content))
+        .execution_options(populate_existing=True)
+    )
+    if found is None:
+        raise NotFound("This notice has no file.")
     return found
 
 

@@ -125,6 +125,10 @@ class Resource(flask_smorest.Blueprint):  # type: ignore[misc]
 
         return decorate
 
+    def doc(self, **said: Any) -> Callable[[V], V]:
+        """Add to the description what schemas do not tell."""
+        return cast("Callable[[V], V]", super().doc(**said))
+
     def empty(self, description: str) -> Callable[[View], View]:
         """Answer 204 without a body."""
         return self.response(204, description=description)

@@ -39,6 +39,7 @@ IMPERSONAL = {
     "network": "code name helpdesk_address helpdesk_hours funding_line participant_list web_conference",
     "notice": "scope kind language notice_version title body link sha256",
     "notice_acceptance": "means",
+    "notice_file": "media_type name sha256",
     "occurrence_answer": "uid answer",
     "provider_finding": "provider kind meeting_id host detail resolved_by action",
     "provider_state": "provider tokens locked_by problem",

@@ -11,6 +11,7 @@ MATRIX = [
     # notices, factsheet, register: everybody
     ("GET", "/notices", 200, 200, 200, 200, 200, 200),
     ("GET", "/notices/{privacy}", 200, 200, 200, 200, 200, 200),
+    ("GET", "/notices/{privacy}/file", 404, 404, 404, 404, 404, 404),
     ("GET", "/captcha", 200, 200, 200, 200, 200, 200),
     ("POST", "/registrations", 422, 422, 422, 422, 422, 422),
     # activate, refuse: the helpdesk
@@ -27,6 +28,7 @@ MATRIX = [
     ("POST", "/hospitals", 401, 403, 403, 403, 422, 403),
     ("PATCH", "/hospitals/{hospital}", 401, 403, 403, 403, 422, 403),
     ("POST", "/notices", 401, 403, 403, 403, 422, 403),
+    ("PUT", "/notices/{privacy}/file", 401, 403, 403, 403, 415, 403),
     ("GET", "/expert-groups", 401, 200, 200, 200, 200, 200),
     ("GET", "/expert-groups/{group}", 401, 200, 200, 200, 200, 200),
     ("POST", "/expert-groups", 401, 403, 403, 403, 422, 403),

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
+from http import HTTPStatus
 from uuid import UUID
 
+from flask import Response, abort, request, send_file
 from marshmallow import Schema, fields
+from werkzeug.http import parse_options_header
 
 from conference_orchestrator.flows import directory
 from conference_orchestrator.kernel import ports
 from conference_orchestrator.kernel.principal import Principal, Role
-from conference_orchestrator.network import expert_groups, networks, notices
+from conference_orchestrator.network import expert_groups, networks, notice_files, notices
 from conference_orchestrator.network.notices import Kind, Notice
 from conference_orchestrator.web.fields import Choice, Instant, Language, Link, OneLine, Reference, Text
 from conference_orchestrator.web.idempotency import once
-from conference_orchestrator.web.kit import Form, Json, Resource, listing, versioned, whole
+from conference_orchestrator.web.kit import Form, Json, Resource, expected, listing, versioned, whole
 from conference_orchestrator.web.policy import allow, principal
 
 notices_api = Resource("notices", "Privacy statement, factsheet, instructions, in versions and languages.")
@@ -36,6 +40,15 @@ class NoticeEntry(Form):
     link = Link(allow_none=True)
 
 
+class NoticeFileSchema(Schema):
+    """The file of a notice: what `/notices/{id}/file` gives."""
+
+    name = fields.String()
+    media_type = fields.String()
+    size = fields.Integer(metadata={"description": "In bytes."})
+    sha256 = fields.String()
+
+
 class NoticeSchema(Schema):
     """A notice in one language and version."""
 
@@ -50,6 +63,7 @@ class NoticeSchema(Schema):
     body = fields.String(allow_none=True)
     link = fields.String(allow_none=True)
     sha256 = fields.String()
+    file = fields.Nested(NoticeFileSchema, allow_none=True)
 
 
 class NoticeQuery(Form):
@@ -95,3 +109,44 @@ def publish(entered: Json) -> Notice:
 def one(notice_id: UUID) -> Notice:
     """Read one notice."""
     return versioned(notices.get(notice_id))
+
+
+_BYTES = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in notice_files.KINDS}
+
+
+@notices_api.put("/notices/<uuid:notice_id>/file")
+@allow("notice.publish")
+@notices_api.doc(requestBody={"required": True, "content": _BYTES})
+@notices_api.response(200, NoticeSchema)
+def attach(notice_id: UUID) -> Notice:
+    """Give the notice its file: the body is the file, Content-Disposition may name it. It is never changed after."""
+    if request.mimetype not in notice_files.KINDS:
+        wanted = ", ".join(notice_files.KINDS)
+        abort(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, description=f"Send the file with one of these types: {wanted}.")
+    request.max_content_length = notice_files.LARGEST
+    _, said = parse_options_header(request.headers.get("Content-Disposition"))
+    return versioned(
+        directory.attach_file(
+            notice_id,
+            request.get_data(cache=False),
+            media_type=request.mimetype,
+            name=said.get("filename"),
+            by=principal(),
+            expected=expected(),
+        )
+    )
+
+
+@notices_api.get("/notices/<uuid:notice_id>/file")
+@allow("notice.read")
+@notices_api.doc(responses={"200": {"description": "The file as it was given.", "content": _BYTES}})
+def file(notice_id: UUID) -> Response:
+    """Fetch the file of a notice, to be saved."""
+    found = notices.file_of(notice_id)
+    return send_file(
+        io.BytesIO(found.content),
+        mimetype=found.media_type,
+        as_attachment=True,
+        download_name=found.name,
+        etag=found.sha256,
+    )

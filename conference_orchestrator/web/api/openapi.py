@@ -35,7 +35,7 @@ PROBLEMS = {
     404: "There is no such thing within the asker's scope.",
     409: "The present state does not allow it.",
     412: "If-Match is not the ETag of the present version.",
-    415: "The body is not JSON.",
+    415: "The body is not of a type that is taken here.",
     422: "The input is wrong; `errors` tells where.",
     428: "If-Match is missing.",
     429: "Too many requests; Retry-After tells when to ask again.",
