@@ -20,9 +20,11 @@ from conference_orchestrator.kernel.database import db, insert_new
 from conference_orchestrator.kernel.errors import Conflict
 from conference_orchestrator.kernel.transaction import Transaction, transaction, with_next_commit
 from conference_orchestrator.ledger.reminders import Reminder
+from conference_orchestrator.network.contact_messages import ContactMessage
 from conference_orchestrator.scheduling.provider_states import CreateAttempt, SeenEvent
 
 KEPT = timedelta(hours=24)
+QUESTIONS_KEPT = timedelta(days=90)  # after they were answered
 REMINDERS_KEPT = timedelta(days=30)  # longer than anybody looks back
 LEASE = timedelta(minutes=1)
 
@@ -159,12 +161,13 @@ def count(subject: str, *, window: timedelta) -> tuple[int, datetime]:
 
 
 def prune() -> None:
-    """The timer's work: forget keys and counts after a day, and challenges that have expired."""
+    """The timer's work: forget keys and counts after a day, challenges that have expired, questions long answered."""
     with _apart() as tx:
         db.session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < tx.now - KEPT))
         db.session.execute(delete(RateCount).where(RateCount.window_at < tx.now - KEPT))
         db.session.execute(delete(UsedChallenge).where(UsedChallenge.expires_at < tx.now))
         db.session.execute(delete(CreateAttempt).where(CreateAttempt.created_at < tx.now - KEPT))
+        db.session.execute(delete(ContactMessage).where(ContactMessage.resolved_at < tx.now - QUESTIONS_KEPT))
         db.session.execute(delete(SeenEvent).where(SeenEvent.created_at < tx.now - KEPT))
         db.session.execute(delete(Reminder).where(Reminder.starts_at < tx.now - REMINDERS_KEPT))
 

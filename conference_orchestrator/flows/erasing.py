@@ -12,10 +12,10 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Text, cast, delete, func, or_, select, update
 
-from conference_orchestrator.flows import delivering, panels, personal_data
+from conference_orchestrator.flows import contacting, delivering, panels, personal_data
 from conference_orchestrator.flows.directory import end_membership, flush
 from conference_orchestrator.flows.hosting import issue_later, issue_series_later
-from conference_orchestrator.flows.personal_data import HOLDINGS, NOT_SENT, Traces, without
+from conference_orchestrator.flows.personal_data import ERASED, HOLDINGS, NOT_SENT, Traces, without
 from conference_orchestrator.kernel.bookkeeping import SEALED_ANSWER, IdempotencyKey
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Conflict, NotFound
@@ -30,6 +30,7 @@ from conference_orchestrator.ledger.messages import Message
 from conference_orchestrator.ledger.series_calendars import SeriesCalendar, SeriesInvitation
 from conference_orchestrator.network import clinicians, erased_addresses, expert_groups
 from conference_orchestrator.network.clinicians import Clinician, State
+from conference_orchestrator.network.contact_messages import ContactMessage
 from conference_orchestrator.network.expert_groups import ExpertGroup, Membership
 from conference_orchestrator.network.registrations import Registration
 from conference_orchestrator.network.tokens import ApiToken
@@ -183,6 +184,10 @@ def _close_ways_in(tx: Transaction, who: Traces, *, by: Principal) -> None:
 
 def _leave_out_of_others(who: Traces) -> None:
     """Take the person out of what was told to others, and of notes."""
+    asked = select(ContactMessage.id).where(ContactMessage.email.in_(who.addresses))
+    causes = [contacting.cause(one) for one in db.session.scalars(asked)]
+    for alert in db.session.scalars(select(Message).where(Message.cause.in_(causes))):
+        alert.facts = {**alert.facts, "detail": ERASED}
     for message in db.session.scalars(select(Message).where(who.named_in(cast(Message.facts, Text)))):
         message.facts = without(message.facts, who)
     for mail in db.session.scalars(select(InboundMail).where(who.named_in(InboundMail.subject, InboundMail.detail))):

@@ -26,6 +26,7 @@ from conference_orchestrator.ledger.reminders import Reminder
 from conference_orchestrator.ledger.series_calendars import OccurrenceAnswer, SeriesInvitation
 from conference_orchestrator.ledger.suppressions import Suppression
 from conference_orchestrator.network.clinicians import Clinician, ClinicianAddress, ClinicianNetwork, State
+from conference_orchestrator.network.contact_messages import ContactMessage
 from conference_orchestrator.network.expert_groups import Membership
 from conference_orchestrator.network.feeds import Feed
 from conference_orchestrator.network.notices import NoticeAcceptance
@@ -133,6 +134,7 @@ HOLDINGS = (
         of=lambda who: or_(Registration.clinician_id == who.id, Registration.email.in_(who.addresses)),
         emptied={**PROFILE, "reason": None},
     ),
+    Holding(model=ContactMessage, of=lambda who: ContactMessage.email.in_(who.addresses)),
     Holding(model=ClinicianAddress, of=lambda who: ClinicianAddress.clinician_id == who.id),
     Holding(model=Suppression, of=lambda who: Suppression.address.in_(who.addresses)),
     Holding(model=Absence, of=lambda who: Absence.clinician_id == who.id),

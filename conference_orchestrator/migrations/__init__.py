@@ -24,6 +24,7 @@ HEAD = "0009"
 TABLES = (
     "kernel.audit",
     "kernel.bookkeeping",
+    "network.contact_messages",
     "network.notice_files",
     "network.notices",
     "network.registrations",

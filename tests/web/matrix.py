@@ -13,8 +13,11 @@ MATRIX = [
     ("GET", "/notices/{privacy}", 200, 200, 200, 200, 200, 200),
     ("GET", "/notices/{privacy}/file", 404, 404, 404, 404, 404, 404),
     ("GET", "/captcha", 200, 200, 200, 200, 200, 200),
+    ("POST", "/contact", 422, 422, 422, 422, 422, 422),
     ("POST", "/registrations", 422, 422, 422, 422, 422, 422),
     # activate, refuse: the helpdesk
+    ("GET", "/contact", 401, 403, 403, 403, 200, 403),
+    ("POST", "/contact/{privacy}/resolution", 401, 403, 403, 403, 422, 403),
     ("GET", "/registrations", 401, 403, 403, 403, 200, 403),
     ("GET", "/registrations/{registration}", 401, 403, 403, 403, 200, 403),
     ("POST", "/registrations/{registration}/activation", 401, 403, 403, 403, 422, 403),

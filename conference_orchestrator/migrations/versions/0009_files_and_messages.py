@@ -28,7 +28,22 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["notice_id"], ["notice.id"], name=op.f("fk_notice_file_notice_id_notice")),
         sa.PrimaryKeyConstraint("notice_id", name=op.f("pk_notice_file")),
     )
+    op.create_table(
+        "contact_message",
+        sa.Column("network_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("email", sa.String(), nullable=False),
+        sa.Column("message", sa.String(), nullable=False),
+        sa.Column("resolved_at", INSTANT, nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.ForeignKeyConstraint(["network_id"], ["network.id"], name=op.f("fk_contact_message_network_id_network")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_contact_message")),
+    )
+    op.create_index(op.f("ix_contact_message_created_at_id"), "contact_message", ["created_at", "id"])
+    op.create_index(op.f("ix_contact_message_network_id"), "contact_message", ["network_id"])
 
 
 def downgrade() -> None:
+    op.drop_table("contact_message")
     op.drop_table("notice_file")

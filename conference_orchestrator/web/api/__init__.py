@@ -6,6 +6,7 @@ from conference_orchestrator.web.api.attendance import attendance_api
 from conference_orchestrator.web.api.audit import audit_api
 from conference_orchestrator.web.api.clinicians import clinicians_api
 from conference_orchestrator.web.api.conferences import conferences_api
+from conference_orchestrator.web.api.contact import contact_api
 from conference_orchestrator.web.api.deliveries import deliveries_api
 from conference_orchestrator.web.api.feeds import feeds_api
 from conference_orchestrator.web.api.findings import findings_api
@@ -49,6 +50,7 @@ RESOURCES = (
     attendance_api,
     deliveries_api,
     inbound_api,
+    contact_api,
     suppressions_api,
     feeds_api,
     hosts_api,

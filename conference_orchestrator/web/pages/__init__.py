@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from conference_orchestrator.web.pages import (  # noqa: F401  - their routes
+    contact,
     entries,
     home,
     invitations,
