@@ -34,7 +34,7 @@ def kept(service: Service, state: str | None = None) -> list[dict[str, Any]]:
 
 def alerts(service: Service) -> list[Message]:
     with service.app.app_context():
-        return list(db.session.scalars(db.select(Message).filter_by(kind="desk-alert").order_by(Message.created_at)))
+        return list(db.session.scalars(db.select(Message).filter_by(kind="desk-alert")))
 
 
 def test_a_question_waits_for_the_helpdesk_until_it_has_seen_to_it(service: Service) -> None:
@@ -53,9 +53,9 @@ def test_a_question_waits_for_the_helpdesk_until_it_has_seen_to_it(service: Serv
 
 
 def test_the_helpdesk_alone_is_told_at_once(service: Service) -> None:
-    before = len(alerts(service))
+    before = {alert.id for alert in alerts(service)}
     write(service)
-    (alert,) = alerts(service)[before:]
+    (alert,) = (one for one in alerts(service) if one.id not in before)
     assert alert.address == "helpdesk@network.example"
     assert alert.facts["title"] == "Somebody wrote to the helpdesk"
     said = "Zofia Lis <zofia.lis@szpital.example> writes to COVID19 Clinicians Network: How do I join?\nThank you."
