@@ -1,23 +1,26 @@
-"""What the web remembers between two requests: Idempotency-Keys, spent captcha challenges, counts of anonymous calls.
+"""What the web remembers between two requests: Idempotency-Keys, spent captcha challenges, counts of what was asked.
 
 None of it belongs to the work that a request does, so it has transactions of its own, around that of the work.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from math import ceil
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from conference_orchestrator.kernel.bookkeeping import IdempotencyKey, RateCount, UsedChallenge
+from conference_orchestrator.kernel import audit
+from conference_orchestrator.kernel.bookkeeping import IdempotencyKey, RateCount, RecentReading, UsedChallenge
 from conference_orchestrator.kernel.database import db, insert_new
-from conference_orchestrator.kernel.errors import Conflict
+from conference_orchestrator.kernel.errors import Busy, Conflict
+from conference_orchestrator.kernel.principal import Principal, Role
 from conference_orchestrator.kernel.transaction import Transaction, transaction, with_next_commit
 from conference_orchestrator.ledger.reminders import Reminder
 from conference_orchestrator.network.contact_messages import ContactMessage
@@ -27,6 +30,9 @@ KEPT = timedelta(hours=24)
 QUESTIONS_KEPT = timedelta(days=90)  # after they were answered
 REMINDERS_KEPT = timedelta(days=30)  # longer than anybody looks back
 LEASE = timedelta(minutes=1)
+MOST_RECORDS = 60
+"""Of different clinicians, for one asker within a minute."""
+RECORDS_WITHIN = timedelta(minutes=1)
 
 
 class Standing(StrEnum):
@@ -160,16 +166,52 @@ def count(subject: str, *, window: timedelta) -> tuple[int, datetime]:
     return counted, begins + window
 
 
+def count_records(clinician_ids: Collection[UUID], *, by: Principal) -> None:
+    """Count whose records the asker is about to be shown: the helpdesk anybody's, others those of 60 people a minute.
+
+    The own record is not counted, and who was shown in this minute already not again. Busy when it would be more, and
+    once a minute the audit tells of it.
+    """
+    shown = {str(one) for one in clinician_ids} - {str(by.clinician_id)}
+    if by.role == Role.HELPDESK or not shown:
+        return
+    with _apart() as tx:
+        kept = _readings_of(audit.actor(by))
+        now, begins = tx.now.timestamp(), tx.now - RECORDS_WITHIN
+        others = {one: at for one, at in kept.records.items() if at > begins.timestamp() and one not in shown}
+        too_many = len(others) + len(shown) - MOST_RECORDS
+        if too_many <= 0:
+            kept.records, kept.read_at = others | dict.fromkeys(shown, now), tx.now
+            return
+        room_at = sorted(others.values())[too_many - 1] + RECORDS_WITHIN.total_seconds()
+        if kept.refused_at is None or kept.refused_at <= begins:
+            kept.refused_at = tx.now
+            tx.record("clinician.harvest-refused", "clinicians", by=by)
+    raise Busy(
+        f"The records of at most {MOST_RECORDS} different people are shown within a minute; ask for fewer at a time.",
+        retry_after=max(1, ceil(room_at - now)),
+    )
+
+
 def prune() -> None:
     """The timer's work: forget keys and counts after a day, challenges that have expired, questions long answered."""
     with _apart() as tx:
         db.session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < tx.now - KEPT))
         db.session.execute(delete(RateCount).where(RateCount.window_at < tx.now - KEPT))
+        db.session.execute(
+            update(RecentReading).where(RecentReading.read_at < tx.now - KEPT).values(records={}, read_at=None)
+        )
         db.session.execute(delete(UsedChallenge).where(UsedChallenge.expires_at < tx.now))
         db.session.execute(delete(CreateAttempt).where(CreateAttempt.created_at < tx.now - KEPT))
         db.session.execute(delete(ContactMessage).where(ContactMessage.resolved_at < tx.now - QUESTIONS_KEPT))
         db.session.execute(delete(SeenEvent).where(SeenEvent.created_at < tx.now - KEPT))
         db.session.execute(delete(Reminder).where(Reminder.starts_at < tx.now - REMINDERS_KEPT))
+
+
+def _readings_of(asker: str) -> RecentReading:
+    """What the asker read lately, to ourselves until the commit: otherwise two requests would count past each other."""
+    db.session.execute(insert_new(RecentReading).values(actor=asker, records={}))
+    return db.session.scalars(select(RecentReading).where(RecentReading.actor == asker).with_for_update()).one()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the web must remember beyond a process: used Idempotency-Keys, spent captcha challenges, rate counts."""
+"""What the web must remember beyond a process: Idempotency-Keys, spent captcha challenges, counts of what was asked."""
 
 from __future__ import annotations
 
@@ -53,3 +53,18 @@ class RateCount(Model):
     subject: Mapped[str] = mapped_column(primary_key=True)
     window_at: Mapped[datetime] = mapped_column(primary_key=True)
     count: Mapped[int]
+
+
+class RecentReading(Model):
+    """Whose records an asker (as the audit names it) was shown lately: the clinicians' ids, and when, in epoch seconds.
+
+    `read_at` is the last time, None when `records` was emptied since; `refused_at` when the audit last told of more
+    than is allowed.
+    """
+
+    __tablename__ = "recent_reading"
+
+    actor: Mapped[str] = mapped_column(primary_key=True)
+    records: Mapped[dict[str, Any]]
+    read_at: Mapped[datetime | None]
+    refused_at: Mapped[datetime | None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -143,12 +143,22 @@ def lock(clinician_id: UUID) -> None:
 
 
 def listed(
-    paging: Paging, *, visible_to: Principal, network_id: UUID | None = None, q: str | None = None
+    paging: Paging,
+    *,
+    visible_to: Principal,
+    network_id: UUID | None = None,
+    among: Collection[UUID] | None = None,
+    q: str | None = None,
 ) -> Page[Clinician]:
-    """Active clinicians within the asker's scope, by family name; `q` looks into names and addresses."""
+    """Active clinicians within the asker's scope, by family name; `among` are the only ones that may be listed.
+
+    `q` looks into names, for the helpdesk also into addresses.
+    """
     statement = _scoped(visible_to).where(Clinician.state == State.ACTIVE)
     if network_id is not None:
         statement = statement.where(Clinician.networks.any(ClinicianNetwork.network_id == network_id))
+    if among is not None:
+        statement = statement.where(Clinician.id.in_(among))
     if q:
         # Only who may see every address may search by it: otherwise the answer would tell what is not shared.
         places = [Clinician.given_name, Clinician.family_name]

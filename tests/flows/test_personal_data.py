@@ -44,6 +44,8 @@ IMPERSONAL = {
     "provider_finding": "provider kind meeting_id host detail resolved_by action",
     "provider_state": "provider tokens locked_by problem",
     "rate_count": "subject",
+    # The clinicians' ids, for a day.
+    "recent_reading": "actor records",
     "registration": "state decided_by",
     "reminder": "uid",
     "replan": "moves unplaced",

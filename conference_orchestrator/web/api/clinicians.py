@@ -10,7 +10,16 @@ from flask import Response, current_app, request
 from marshmallow import Schema, fields
 from werkzeug.exceptions import NotAcceptable
 
-from conference_orchestrator.flows import access, calendars, directory, erasing, exporting, joining, suppressing
+from conference_orchestrator.flows import (
+    access,
+    bookkeeping,
+    calendars,
+    directory,
+    erasing,
+    exporting,
+    joining,
+    suppressing,
+)
 from conference_orchestrator.flows.access import Known
 from conference_orchestrator.kernel.errors import Invalid
 from conference_orchestrator.kernel.paging import Page, Paging
@@ -31,7 +40,6 @@ from conference_orchestrator.web.kit import (
     listing,
     paging,
     versioned,
-    whole,
 )
 from conference_orchestrator.web.policy import allow, principal
 
@@ -116,18 +124,26 @@ class ParticipantQuery(Paged):
 @clinicians_api.query(ClinicianQuery)
 @clinicians_api.response(200, listing(ClinicianSchema))
 def listed(query: Json) -> Json:
-    """List the active clinicians, by name; those of a group are its present members."""
+    """List the active clinicians, by name; with `group` its present members.
+
+    A page for others than the helpdesk has at most 60 records, and 60 are what they are shown within a minute.
+    """
     by = principal()
     if "q" in query and by.role == Role.AUDITOR:
         raise Invalid({"q": "An auditor sees masked names and cannot search by them."})
     network = directory.find_network(query["network"], by=by) if "network" in query else None
     group = expert_groups.find(query["group"], visible_to=by) if "group" in query else None
-    if group is not None:
-        members = [member.clinician_id for member in expert_groups.members(group.id)]
-        found = clinicians.by_ids(members)
-        return whole(shown([found[member] for member in members if member in found]))
-    page = clinicians.listed(paging(query), visible_to=by, network_id=network.id if network else None, q=query.get("q"))
-    return items(Page(shown(page.items), page.next))
+    wanted = paging(query)
+    if by.role != Role.HELPDESK:
+        wanted = Paging(min(wanted.limit, bookkeeping.MOST_RECORDS), wanted.cursor)
+    page = clinicians.listed(
+        wanted,
+        visible_to=by,
+        network_id=network.id if network else None,
+        among=[member.clinician_id for member in expert_groups.members(group.id)] if group else None,
+        q=query.get("q"),
+    )
+    return items(Page(counted(page.items), page.next))
 
 
 @clinicians_api.post("/clinicians")
@@ -144,8 +160,9 @@ def enter(entered: Json) -> Json:
 @allow("clinician.read")
 @clinicians_api.response(200, ClinicianSchema)
 def one(clinician_id: UUID) -> Json:
-    """Read one clinician's record."""
-    return _answer(clinicians.get(clinician_id, visible_to=principal()))
+    """Read one clinician's record. Others than the helpdesk are shown those of 60 people within a minute."""
+    person = clinicians.get(clinician_id, visible_to=principal())
+    return versioned(counted([person])[0], person)
 
 
 @clinicians_api.patch("/clinicians/<uuid:clinician_id>")
@@ -210,6 +227,13 @@ def _part(lines: list[Json], wanted: Paging) -> Page[Json]:
     start = int(wanted.cursor or 0)
     end = start + wanted.limit
     return Page(lines[start:end], str(end) if end < len(lines) else None)
+
+
+def counted(people: Sequence[Clinician]) -> list[Json]:
+    """The records, counted as shown to the asker; Busy when these would be too many."""
+    records = shown(people)
+    bookkeeping.count_records([person.id for person in people], by=principal())
+    return records
 
 
 def shown(people: Sequence[Clinician]) -> list[Json]:
