@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -43,6 +43,8 @@ log = structlog.get_logger()
 open_mail: ports.Port[Callable[[], MailSender]] = ports.Port("open_mail")
 
 BATCH = 100
+# So many mails are composed before the first of them is sent.
+AT_ONCE = 25
 # So long one task begins with another mail. The last one may take a minute and a half, and all of it has to be over
 # before the leases of the task and of its messages are.
 SHIFT = timedelta(seconds=15)
@@ -185,7 +187,7 @@ def _send_taken(
 ) -> int:
     """Send what was claimed; how many came to their end."""
     withheld, finished, back = _withheld(connection, taken), 0, []
-    for row in taken:
+    for row, mail in _composed(taken, withheld):
         now, domain = way.clock.now(), _domain(row)
         if now > until:
             back.append(row.id)
@@ -193,10 +195,28 @@ def _send_taken(
             messages.release(connection, [row.id], worker=worker)
             messages.postpone(connection, row.id, until=may_go_at, answer=f"waits: mails to {domain} go too fast")
         else:
-            done = _send(way, row, withheld=withheld.get(row.id))
+            done = mail if isinstance(mail, Outcome) else _send(way, row, mail)
             finished += messages.mark(connection, done, worker=worker) and done.state in messages.ENDED
     messages.release(connection, back, worker=worker)
     return finished
+
+
+def _composed(taken: Sequence[Row[Any]], withheld: Mapping[UUID, str]) -> Iterator[tuple[Row[Any], bytes | Outcome]]:
+    """Each message with its mail, or how it ends without one. Some are composed in a row: that takes half the time."""
+    for start in range(0, len(taken), AT_ONCE):
+        yield from [(row, _mail_or_end(row, withheld.get(row.id))) for row in taken[start : start + AT_ONCE]]
+
+
+def _mail_or_end(row: Row[Any], withheld: str | None) -> bytes | Outcome:
+    if withheld:
+        return Outcome(message_id=row.id, state=State.SUPPRESSED, answer=withheld)
+    try:
+        return _mail(row, row.facts)
+    except Exception as error:
+        # The message itself is at fault: the helpdesk sees it, and the other messages of the batch go out.
+        log.exception("message cannot be composed", message=str(row.id), kind=row.kind)
+        answer = f"It could not be composed: {type(error).__name__}"
+        return Outcome(message_id=row.id, state=State.FAILED, answer=answer)
 
 
 @dataclass(frozen=True)
@@ -244,23 +264,18 @@ def _withheld(connection: Connection, batch: Sequence[Row[Any]]) -> dict[UUID, s
     return found
 
 
-def _send(way: _WayOut, row: Row[Any], *, withheld: str | None) -> Outcome:
-    """One message: compose and send. Whatever goes wrong with it, the others go on."""
+def _send(way: _WayOut, row: Row[Any], mail: bytes) -> Outcome:
+    """Hand over one mail. Whatever comes of it, the others go on."""
+    if reason := _outdated(row, now=way.clock.now()):
+        return Outcome(message_id=row.id, state=State.SUPPRESSED, answer=reason)
     try:
-        if reason := withheld or _outdated(row, now=way.clock.now()):
-            return Outcome(message_id=row.id, state=State.SUPPRESSED, answer=reason)
-        answer = way.sender.send(way.own_address, row.address, _mail(row, row.facts))
+        answer = way.sender.send(way.own_address, row.address, mail)
     except Refused as error:
         return Outcome(message_id=row.id, state=State.FAILED, answer=str(error))
     except (Deferred, Lost) as error:
         if isinstance(error, TooFast):
             way.pace.too_fast(_domain(row), way.clock.now())
         return _again(row, error, now=way.clock.now())
-    except Exception as error:
-        # The message itself is at fault: the helpdesk sees it, and the other messages of the batch go out.
-        log.exception("message cannot be composed", message=str(row.id), kind=row.kind)
-        answer = f"It could not be composed: {type(error).__name__}"
-        return Outcome(message_id=row.id, state=State.FAILED, answer=answer)
     now = way.clock.now()
     way.pace.went(_domain(row), now)
     return Outcome(message_id=row.id, state=State.SENT, answer=answer, sent_at=now)

@@ -105,6 +105,8 @@ class Message(Identified, Model):
     attempts: Mapped[int] = mapped_column(default=0)
     lost_answers: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime]
+    # The first attempt, or the first since a person had it sent again: patience is counted from it.
+    tried_since: Mapped[datetime | None]
     lease_until: Mapped[datetime | None]
     worker: Mapped[str | None]
     last_answer: Mapped[str | None]

@@ -47,33 +47,85 @@ class Uncertain(Exception):
     """The short way might give another mail than composing: the text tells why."""
 
 
+# What is put into the places of a pattern, by their names.
+Values = Mapping[str, bytes]
+
+
 @dataclass(frozen=True)
 class _Pattern:
-    """A text with places in it: `pieces` are what stands between, and the names of the places, in turn."""
+    """Octets with places in them: `pieces` are what stands before, between and behind the places of these `names`."""
 
-    pieces: tuple[str, ...]
+    pieces: tuple[bytes, ...]
+    names: tuple[str, ...]
 
     @classmethod
     def of(cls, text: str, marks: Mapping[str, str]) -> Self:
-        """Uncertain when a mark does not stand between ASCII characters: only there nothing joins with it."""
+        """The text with places where the marks stand."""
         names = {mark: name for name, mark in marks.items()}
         found = re.split("(" + "|".join(map(re.escape, names)) + ")", text)
-        for piece in found[2:-2:2]:
-            if not (piece and piece[0].isascii() and piece[-1].isascii()):
-                raise Uncertain("two places touch each other")
-        if len(found) > 1 and not (found[0][-1:].isascii() and found[0] and found[-1] and found[-1][0].isascii()):
+        return cls(tuple(piece.encode() for piece in found[::2]), tuple(names[mark] for mark in found[1::2]))
+
+    def must_keep_apart(self) -> Self:
+        """Itself. Uncertain when a place does not stand between ASCII characters: only there nothing joins with it."""
+        if not all(self.pieces[1:-1]):
+            raise Uncertain("two places touch each other")
+        if self.names and not (self.pieces[0] and self.pieces[-1]):
             raise Uncertain("a place stands at an end of the text")
-        return cls(tuple(names.get(piece, piece) for piece in found))
+        beside = [piece[-1:] for piece in self.pieces[:-1]] + [piece[:1] for piece in self.pieces[1:]]
+        if not all(map(bytes.isascii, beside)):
+            raise Uncertain("a place stands beside a letter that may join with it")
+        return self
 
-    def length_of(self, values: Mapping[str, str]) -> int:
-        """How many characters are put into it."""
-        return sum([len(values[name]) for name in self.pieces[1::2]])
+    def length_of(self, values: Values) -> int:
+        """How many octets are put into it."""
+        return sum([len(values[name]) for name in self.names])
 
-    def filled(self, values: Mapping[str, str]) -> str:
-        """The text with these values in their places."""
-        pieces = list(self.pieces)
-        pieces[1::2] = [values[name] for name in pieces[1::2]]
-        return "".join(pieces)
+    def filled(self, values: Values) -> bytes:
+        """The octets with these values in their places."""
+        parts = [self.pieces[0]]
+        for name, piece in zip(self.names, self.pieces[1:], strict=True):
+            parts += values[name], piece
+        return b"".join(parts)
+
+
+def _lines(text: str, marks: Mapping[str, str], write: Callable[[str], bytes]) -> list[bytes | _Pattern]:
+    """Each line that holds a place as a pattern, and in one piece, as `write` writes them, those that stand between."""
+    found: list[bytes | _Pattern] = []
+    for line in re.findall("[^\n]*\n", text):
+        if any(mark in line for mark in marks.values()):
+            found.append(_Pattern.of(line, marks))
+        elif found and isinstance(found[-1], bytes):
+            found[-1] += write(line)
+        else:
+            found.append(write(line))
+    return found
+
+
+class _Text:
+    """The plain text: only its lines that hold a place are encoded for each reader."""
+
+    def __init__(self, text: str, marks: Mapping[str, str]) -> None:
+        octets = mime.on_lines(text)
+        self._whole = _Pattern.of(octets.decode(), marks).must_keep_apart()
+        self._longest, self._beyond_ascii = mime.longest_line(octets), mime.beyond_ascii(octets)
+        self._length = sum(map(len, self._whole.pieces))
+        self._lines = _lines(octets.decode(), marks, lambda line: mime.in_encoding("quoted-printable", line.encode()))
+
+    def part(self, values: Values) -> bytes:
+        """The text for the reader, as `mime.text_part` makes it. Uncertain where a line may be too long."""
+        added = self._whole.length_of(values)
+        if self._longest + added > mime.LONGEST_LINE:
+            raise Uncertain("what is put in makes a line too long")
+        beyond_ascii = self._beyond_ascii + sum([mime.beyond_ascii(values[name]) for name in self._whole.names])
+        encoding = mime.encoding_of(self._length + added, beyond_ascii=beyond_ascii, longest=self._longest)
+        if encoding == "quoted-printable":
+            written = [
+                line if isinstance(line, bytes) else mime.in_encoding(encoding, line.filled(values))
+                for line in self._lines
+            ]
+        else:
+            written = [mime.in_encoding(encoding, self._whole.filled(values))]
+        return b"".join([mime.text_head("plain", encoding), *written])
 
 
 class Mailing:
@@ -86,15 +138,15 @@ class Mailing:
         marks |= {link: f"https://{_mark()}.example/{_mark()}" for link in links}
         reader = Reader(name=marks["name"], address=marks["address"], language=language, time_zone=time_zone)
         composed = compose(_with(facts, marks, links), reader)
-        html = mime.in_ascii(composed.html)
+        html = mime.on_lines(mime.in_ascii(composed.html))
         if not html.isascii():
             raise Uncertain("a style sheet with letters beyond ASCII")
-        self._kind = composed.kind
-        self._subject, self._text, self._html = (
-            _Pattern.of(text, marks) for text in (composed.subject, composed.text, html.replace("\n", "\r\n"))
+        self._kind, self._text = composed.kind, _Text(composed.text, marks)
+        self._subject, self._html = (
+            _Pattern.of(text, marks).must_keep_apart() for text in (composed.subject, html.decode())
         )
         # What is put in may stand in one line.
-        self._html_room = mime.LONGEST_LINE - mime.longest_line(html.replace("\n", "\r\n").encode())
+        self._html_room = mime.LONGEST_LINE - mime.longest_line(html)
         self._calendar = _calendar(composed, marks)
         self._calendar_head = mime.calendar_head(composed.calendar) if composed.calendar else None
         self._attachment_heads = tuple(map(mime.attachment_head, composed.attachments))
@@ -103,25 +155,24 @@ class Mailing:
     def encoded_for(self, reader: Reader, links: Mapping[str, str]) -> Encoded:
         """The mail that would be composed for this reader. Uncertain for a reader who is out of the ordinary."""
         _must_be_plain(reader, [links[link] for link in self._links])
-        values = {"name": reader.name, "address": reader.address, **links}
-        alternatives = [mime.text_part("plain", self._text.filled(values)), self._html_part(values)]
-        attachments: tuple[str, ...] = ()
+        given = {"name": reader.name, "address": reader.address, **links}
+        values = {name: value.encode() for name, value in given.items()}
+        alternatives = [self._text.part(values), self._html_part(given)]
+        attachments: tuple[bytes, ...] = ()
         if self._calendar_head is not None:
-            data = mime.in_base64(self._calendar_data(values))
+            data = mime.in_base64(self._calendar_data({**values, "name": _parameter(reader.name)}))
             alternatives.append(self._calendar_head + data)
             attachments = tuple([head + data for head in self._attachment_heads])
-        return Encoded(self._kind, self._subject.filled(values), tuple(alternatives), attachments)
+        return Encoded(self._kind, self._subject.filled(values).decode(), tuple(alternatives), attachments)
 
-    def _html_part(self, values: Mapping[str, str]) -> str:
-        shown = {name: mime.in_ascii(str(escape(value))) for name, value in values.items()}
+    def _html_part(self, given: Mapping[str, str]) -> bytes:
+        shown = {name: mime.in_ascii(escape(value)).encode() for name, value in given.items()}
         if self._html.length_of(shown) > self._html_room:
             raise Uncertain("what is put in makes a line too long")
-        return mime.plain_head("html") + self._html.filled(shown)
+        return mime.text_head("html", "7bit") + self._html.filled(shown)
 
-    def _calendar_data(self, values: Mapping[str, str]) -> bytes:
-        inside = {**values, "name": _parameter(values["name"])}
-        lines = (line if isinstance(line, bytes) else _folded(line.filled(inside)) for line in self._calendar)
-        return b"\r\n".join(lines)
+    def _calendar_data(self, values: Values) -> bytes:
+        return b"".join([line if isinstance(line, bytes) else _folded(line.filled(values)) for line in self._calendar])
 
     def _try(self, facts: Facts, *, language: str, time_zone: str) -> None:
         reader = dataclasses.replace(_TRIAL, language=language, time_zone=time_zone)
@@ -179,33 +230,26 @@ def _must_be_plain(reader: Reader, links: Sequence[str]) -> None:
 
 
 def _calendar(composed: Composed, marks: Mapping[str, str]) -> list[bytes | _Pattern]:
-    """The lines of the object: those that hold a place are unfolded, what stands between is in one piece."""
+    """The lines of the object: those that hold a place are unfolded."""
     data = composed.calendar.data if composed.calendar else b""
     if any(attachment.data != data for attachment in composed.attachments):
         raise Uncertain("an attachment that is no calendar object")
     # The name stands in quotation marks, and which it needs depends on it.
     inside = {**marks, "name": f'"{marks["name"]}"'}
-    lines: list[bytes | _Pattern] = []
-    for line in re.split(rb"\r\n(?! )", data):
-        whole = line.replace(b"\r\n ", b"").decode()
-        if any(mark in whole for mark in inside.values()):
-            lines.append(_Pattern.of(whole + "\n", inside))
-        elif lines and isinstance(lines[-1], bytes):
-            lines[-1] += b"\r\n" + line
-        else:
-            lines.append(line)
-    return lines
+    unfolded = data.replace(b"\r\n ", b"").decode()
+    _Pattern.of(unfolded, inside).must_keep_apart()
+    return _lines(unfolded, inside, lambda line: _folded(line.encode()))
 
 
-def _parameter(name: str) -> str:
+def _parameter(name: str) -> bytes:
     """The name as the value of CN (RFC 5545, 3.2): in quotation marks where icalendar puts it into them."""
     value = name.replace('"', "'")
-    return f'"{value}"' if re.search(r"[,;:’' ]", value) else value  # noqa: RUF001  - icalendar's own choice
+    return (f'"{value}"' if re.search(r"[,;:’' ]", value) else value).encode()  # noqa: RUF001  - icalendar's own choice
 
 
-def _folded(line: str) -> bytes:
-    """The line as icalendar folds it: no character torn apart, and none from the backslash before it."""
-    octets = line.rstrip("\n").encode()
+def _folded(line: bytes) -> bytes:
+    """The line, with its end, as icalendar folds it: no character torn apart, and none from the backslash before it."""
+    octets = line.removesuffix(b"\r\n")
     parts, start = [], 0
     while start < len(octets):
         part = octets[start : start + LINE]
@@ -214,4 +258,4 @@ def _folded(line: str) -> bytes:
             part = part[:-1] if part[-1:] in (b"\\", b"^") else part
         parts.append(part)
         start += len(part)
-    return b"\r\n ".join(parts)
+    return b"\r\n ".join(parts) + b"\r\n"

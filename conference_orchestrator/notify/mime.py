@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from email.utils import format_datetime, parseaddr
-from functools import lru_cache
-from typing import NamedTuple
+from functools import cache, lru_cache
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from conference_orchestrator.kernel.errors import Invalid
@@ -28,6 +28,8 @@ LONGEST_LINE = 998
 # RFC 2047, 2: so long an encoded word may be, and what stands around its base64.
 LONGEST_WORD, WORD = 75, "=?utf-8?b?{}?="
 
+Encoding = Literal["7bit", "quoted-printable", "base64"]
+
 _SPECIALS = re.compile(r'[()<>@,:;.\\"\[\]]')
 _ASCII = bytes(range(128))
 
@@ -37,8 +39,8 @@ class Encoded(NamedTuple):
 
     kind: str
     subject: str
-    alternatives: tuple[str, ...]
-    attachments: tuple[str, ...]
+    alternatives: tuple[bytes, ...]
+    attachments: tuple[bytes, ...]
 
 
 def encoded(composed: Composed) -> Encoded:
@@ -80,9 +82,8 @@ def build(
         headers.append(f"List-Unsubscribe: <{_value('List-Unsubscribe', unsubscribe_url)}>")
         headers.append("List-Unsubscribe-Post: List-Unsubscribe=One-Click")
     headers.append("MIME-Version: 1.0")
-    boundary = f"=_{hashlib.sha256(message_id.encode()).hexdigest()[:32]}"
-    headers.append(_body(mail, boundary))
-    return "\r\n".join(headers).encode()
+    boundary = f"=_{hashlib.sha256(message_id.encode()).hexdigest()[:32]}".encode()
+    return b"\r\n".join(["\r\n".join(headers).encode(), _body(mail, boundary)])
 
 
 # Nearly all mails of a mailing share these headers.
@@ -121,15 +122,15 @@ def _right_part(domain: str) -> str:
     return domain[:room].strip("-")
 
 
-def _body(mail: Encoded, boundary: str) -> str:
+def _body(mail: Encoded, boundary: bytes) -> bytes:
     """Content-Type and all parts: the alternatives, and around them the attachments if there are any."""
-    whole = _multipart("alternative", f"{boundary}a", mail.alternatives)
-    return _multipart("mixed", f"{boundary}m", [whole, *mail.attachments]) if mail.attachments else whole
+    whole = _multipart(b"alternative", boundary + b"a", mail.alternatives)
+    return _multipart(b"mixed", boundary + b"m", (whole, *mail.attachments)) if mail.attachments else whole
 
 
-def _multipart(subtype: str, boundary: str, parts: Sequence[str]) -> str:
-    inside = "".join(f"--{boundary}\r\n{part}\r\n" for part in parts)
-    return f'Content-Type: multipart/{subtype}; boundary="{boundary}"\r\n\r\n{inside}--{boundary}--\r\n'
+def _multipart(subtype: bytes, boundary: bytes, parts: Sequence[bytes]) -> bytes:
+    head = b'Content-Type: multipart/%s; boundary="%s"\r\n' % (subtype, boundary)
+    return (b"\r\n--%s\r\n" % boundary).join((head, *parts)) + b"\r\n--%s--\r\n" % boundary
 
 
 def in_ascii(html: str) -> str:
@@ -142,24 +143,41 @@ def in_ascii(html: str) -> str:
     return html.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
-def text_part(subtype: str, text: str) -> str:
+def text_part(subtype: str, text: str) -> bytes:
     """The text as it is if it travels so; else in the shorter of the two encodings."""
-    octets = text.replace("\n", "\r\n").encode()
-    beyond_ascii = 0 if text.isascii() else len(octets.translate(None, _ASCII))
-    if not beyond_ascii and longest_line(octets) <= LONGEST_LINE:
-        return plain_head(subtype) + octets.decode("ascii")
-    if 6 * beyond_ascii <= len(octets):
-        return _text_head(subtype, "quoted-printable") + binascii.b2a_qp(octets).decode("ascii")
-    return _text_head(subtype, "base64") + in_base64(octets)
+    octets = on_lines(text)
+    encoding = encoding_of(len(octets), beyond_ascii=beyond_ascii(octets), longest=longest_line(octets))
+    return text_head(subtype, encoding) + in_encoding(encoding, octets)
 
 
-def plain_head(subtype: str) -> str:
-    """What stands before a text that travels as it is."""
-    return _text_head(subtype, "7bit")
+def on_lines(text: str) -> bytes:
+    """The text in UTF-8, each line with the end that it has in a mail."""
+    return text.replace("\n", "\r\n").encode()
 
 
-def _text_head(subtype: str, encoding: str) -> str:
-    return f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n'
+def beyond_ascii(octets: bytes) -> int:
+    """How many of the octets are not ASCII."""
+    return 0 if octets.isascii() else len(octets.translate(None, _ASCII))
+
+
+def encoding_of(length: int, *, beyond_ascii: int, longest: int) -> Encoding:
+    """How a text of so many octets travels, of which so many are not ASCII, with so long a line."""
+    if not beyond_ascii and longest <= LONGEST_LINE:
+        return "7bit"
+    return "quoted-printable" if 6 * beyond_ascii <= length else "base64"
+
+
+def in_encoding(encoding: Encoding, octets: bytes) -> bytes:
+    """The text as it travels."""
+    if encoding == "base64":
+        return in_base64(octets)
+    return binascii.b2a_qp(octets) if encoding == "quoted-printable" else octets
+
+
+@cache
+def text_head(subtype: str, encoding: Encoding) -> bytes:
+    """What stands before a text."""
+    return f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n'.encode()
 
 
 def longest_line(octets: bytes) -> int:
@@ -167,12 +185,12 @@ def longest_line(octets: bytes) -> int:
     return max(map(len, octets.split(b"\r\n")))
 
 
-def calendar_head(part: CalendarPart) -> str:
+def calendar_head(part: CalendarPart) -> bytes:
     """What stands before the calendar object beside the text."""
     return _bytes_head(f'text/calendar; charset="utf-8"; method="{part.method}"; component="VEVENT"')
 
 
-def attachment_head(attachment: Attachment) -> str:
+def attachment_head(attachment: Attachment) -> bytes:
     """What stands before the file. Raises Invalid for a name or a type that could show another one."""
     kind = _value("Content-Type", attachment.media_type)
     filename = _value("Content-Disposition", attachment.filename)
@@ -181,14 +199,14 @@ def attachment_head(attachment: Attachment) -> str:
     return _bytes_head(kind, f'Content-Disposition: attachment; filename="{filename}"')
 
 
-def _bytes_head(kind: str, *more: str) -> str:
-    return "\r\n".join([f"Content-Type: {kind}", "Content-Transfer-Encoding: base64", *more, "", ""])
+def _bytes_head(kind: str, *more: str) -> bytes:
+    return "\r\n".join([f"Content-Type: {kind}", "Content-Transfer-Encoding: base64", *more, "", ""]).encode()
 
 
-def in_base64(data: bytes) -> str:
+def in_base64(data: bytes) -> bytes:
     """The bytes in lines of 76 characters, each with its end (RFC 2045, 6.8)."""
-    written = binascii.b2a_base64(data, newline=False).decode("ascii")
-    return "".join([f"{written[start : start + 76]}\r\n" for start in range(0, len(written), 76)])
+    written = binascii.b2a_base64(data, newline=False)
+    return b"\r\n".join([written[start : start + 76] for start in range(0, len(written), 76)] + [b""])
 
 
 def _person(header: str, name: str, address: str, *, is_utf8: bool) -> str:
@@ -235,10 +253,11 @@ def _mailbox(header: str, name: str, address: str) -> tuple[str, str]:
 
 
 def _value(header: str, value: str) -> str:
-    # What nearly every value is needs no look at each of its characters.
-    if value.isascii() and value.isprintable() and "=?" not in value and "  " not in value:
-        return value.strip()
-    if problem := one_line_problem(value):
-        raise Invalid({header: problem})
+    value = nfc(value)
+    # What is printable has no line ends, no controls and no space but the plain one: it needs no second look.
+    if not value.isprintable() or "=?" in value:
+        if problem := one_line_problem(value):
+            raise Invalid({header: problem})
+        return " ".join(value.split())
     # Runs of spaces do not survive folding: made one here, they read the same everywhere.
-    return " ".join(nfc(value).split())
+    return " ".join(value.split()) if "  " in value else value.strip()

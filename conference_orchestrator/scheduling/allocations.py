@@ -65,6 +65,8 @@ class Allocation(Identified, Model):
     reasons: Mapped[list[str]]
     offer: Mapped[str | None]
     expires_at: Mapped[datetime | None]
+    # The start of the slot when it was offered: at another hour it is another offer.
+    offered_starts_at: Mapped[datetime | None]
     answered_at: Mapped[datetime | None]
 
     slot: Mapped[Slot] = relationship(lazy="raise")
