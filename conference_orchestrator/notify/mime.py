@@ -83,7 +83,7 @@ def build(
         headers.append("List-Unsubscribe-Post: List-Unsubscribe=One-Click")
     headers.append("MIME-Version: 1.0")
     boundary = f"=_{hashlib.sha256(message_id.encode()).hexdigest()[:32]}".encode()
-    return b"\r\n".join(["\r\n".join(headers).encode(), _body(mail, boundary)])
+    return b"".join(["\r\n".join(headers).encode(), b"\r\n", *_body(mail, boundary)])
 
 
 # Nearly all mails of a mailing share these headers.
@@ -122,15 +122,19 @@ def _right_part(domain: str) -> str:
     return domain[:room].strip("-")
 
 
-def _body(mail: Encoded, boundary: bytes) -> bytes:
-    """Content-Type and all parts: the alternatives, and around them the attachments if there are any."""
-    whole = _multipart(b"alternative", boundary + b"a", mail.alternatives)
-    return _multipart(b"mixed", boundary + b"m", (whole, *mail.attachments)) if mail.attachments else whole
+def _body(mail: Encoded, boundary: bytes) -> list[bytes]:
+    """Content-Type and all parts: the alternatives, and around them the attachments if there are any; in pieces."""
+    whole = _multipart(b"alternative", boundary + b"a", [[part] for part in mail.alternatives])
+    if not mail.attachments:
+        return whole
+    return _multipart(b"mixed", boundary + b"m", [whole, *([part] for part in mail.attachments)])
 
 
-def _multipart(subtype: bytes, boundary: bytes, parts: Sequence[bytes]) -> bytes:
-    head = b'Content-Type: multipart/%s; boundary="%s"\r\n' % (subtype, boundary)
-    return (b"\r\n--%s\r\n" % boundary).join((head, *parts)) + b"\r\n--%s--\r\n" % boundary
+def _multipart(subtype: bytes, boundary: bytes, parts: Sequence[Sequence[bytes]]) -> list[bytes]:
+    pieces = [b'Content-Type: multipart/%s; boundary="%s"\r\n' % (subtype, boundary)]
+    for part in parts:
+        pieces += (b"\r\n--%s\r\n" % boundary, *part)
+    return [*pieces, b"\r\n--%s--\r\n" % boundary]
 
 
 def in_ascii(html: str) -> str:

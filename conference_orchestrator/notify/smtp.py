@@ -10,7 +10,6 @@ once all three are answered well, the mail itself.
 from __future__ import annotations
 
 import contextlib
-import re
 import socket
 import ssl
 import time
@@ -237,5 +236,5 @@ def _with_crlf(data: bytes) -> bytes:
 
 def _on_the_wire(data: bytes) -> bytes:
     """The mail with leading dots doubled, and the final dot (RFC 5321, 4.5.2)."""
-    stuffed = re.sub(rb"\n\.", b"\n..", data)
+    stuffed = data.replace(b"\n.", b"\n..")
     return (b"." if stuffed.startswith(b".") else b"") + stuffed + b".\r\n"

@@ -11,14 +11,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from conference_orchestrator.jobs import embedded
 from conference_orchestrator.jobs.embedded import EmbeddedQueue, TaskRow
 from conference_orchestrator.jobs.work import WORK
 from conference_orchestrator.kernel.database import db
-from conference_orchestrator.ledger import messages
-from conference_orchestrator.ledger.messages import Message, Outcome, State
+from conference_orchestrator.ledger import marks, messages
+from conference_orchestrator.ledger.marks import Marks
+from conference_orchestrator.ledger.messages import Message, State
 from conference_orchestrator.notify.smtp import SmtpSender
 
 DIED = 86
@@ -68,7 +69,7 @@ POINTS: dict[str, tuple[str, Callable[[], None]]] = {
     "after the mail server took it, before the mark": (WORKING, at(SmtpSender, "send", dying_after(SmtpSender.send))),
     "after the mark, before the next is sent": (
         WORKING,
-        at(messages, "mark", dying_after(messages.mark)),
+        at(Marks, "write", dying_after(Marks.write)),
     ),
     "after the batch, before its rest is handed on": (WORKING, at(messages, "unfinished", die)),
     "after the rest is handed on, before the task ends": (WORKING, at(embedded, "_done", die)),
@@ -94,11 +95,8 @@ def look_instead_of_claiming() -> None:
         unsent = select(*messages._shown()).where(Message.id.in_(message_ids), Message.state != State.SENT)
         return connection.execute(unsent).all()
 
-    def mark(connection: Connection, done: Outcome, **_: object) -> bool:
-        connection.execute(update(Message).where(Message.id == done.message_id).values(state=done.state))
-        return True
-
-    messages.claim, messages.mark = look, mark
+    messages.claim = look
+    marks._mark = lambda: update(Message).where(Message.id == bindparam("of")).values(state=bindparam("new_state"))
 
 
 def mark_before_sending() -> None:
