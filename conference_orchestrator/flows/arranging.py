@@ -6,26 +6,28 @@ What becomes of sessions that exist stands in `reconciling`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from conference_orchestrator.flows import series_inviting
+from conference_orchestrator.flows import clashing, series_inviting
 from conference_orchestrator.flows.hosting import tell_of_series
 from conference_orchestrator.flows.reconciling import present, reconcile
 from conference_orchestrator.flows.rounds import Touched, cancel_session, group_of
 from conference_orchestrator.flows.waiting import offer_freed
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Conflict, Invalid, RuleBroken
+from conference_orchestrator.kernel.paging import FIRST, Page, Paging
 from conference_orchestrator.kernel.principal import SYSTEM, Principal
 from conference_orchestrator.kernel.transaction import Transaction, transaction
-from conference_orchestrator.network import clinicians, expert_groups
+from conference_orchestrator.network import expert_groups
 from conference_orchestrator.network.expert_groups import ExpertGroup
-from conference_orchestrator.scheduling import clashes, exceptions, recurrence, series, sessions, wording
+from conference_orchestrator.scheduling import exceptions, recurrence, series, sessions, wording
 from conference_orchestrator.scheduling.exceptions import ExceptionKind, SeriesException
 from conference_orchestrator.scheduling.planning import Exceptions
 from conference_orchestrator.scheduling.series import FARTHEST, Series
+from conference_orchestrator.scheduling.sessions import Session
 
 UNLESS_SAID: dict[str, Any] = {
     "ends_on": None,
@@ -64,7 +66,7 @@ def define_series(group_id: UUID, entered: Mapping[str, Any], *, by: Principal) 
         group = expert_groups.get(group_id, visible_to=by, lock=True)
         defined = store_series(tx, group, entered)
         tx.record("series.define", defined, by=by)
-        return SeriesView(defined, _warnings(defined, now=tx.now))
+        return SeriesView(defined, clashing.of_series(defined, after=tx.now))
 
 
 def store_series(tx: Transaction, group: ExpertGroup, entered: Mapping[str, Any]) -> Series:
@@ -80,9 +82,9 @@ def store_series(tx: Transaction, group: ExpertGroup, entered: Mapping[str, Any]
     return defined
 
 
-def series_of(group_id: UUID, *, by: Principal) -> Sequence[Series]:
+def series_of(group_id: UUID, *, by: Principal, paging: Paging = FIRST) -> Page[Series]:
     """The open series of a group within the asker's scope."""
-    return series.of_group(expert_groups.get(group_id, visible_to=by).id)
+    return series.listed(paging, group_id=expert_groups.get(group_id, visible_to=by).id)
 
 
 def one_series(series_id: UUID, *, by: Principal) -> Series:
@@ -111,20 +113,21 @@ def change_series(
         changing.check(now=tx.now)
         touched = reconcile(tx, changing, group, before, monthly=was_monthly and _is_monthly(changing))
         tell_of_series(tx, changing.id, group_id=group.id)
-        seen = SeriesView(changing, _warnings(changing, now=tx.now))
+        seen = SeriesView(changing, clashing.of_series(changing, after=tx.now))
+        touched = replace(touched, warnings=tuple(seen.warnings))
         tx.record("series.change", changing, by=by)
         if preview:
             tx.undo()
     return touched if preview or seen is None else seen
 
 
-def exceptions_of(series_id: UUID, *, by: Principal) -> Sequence[SeriesException]:
+def exceptions_of(series_id: UUID, *, by: Principal, paging: Paging = FIRST) -> Page[SeriesException]:
     """The exceptions of a series within the asker's scope, by date."""
-    return exceptions.of_series(one_series(series_id, by=by).id)
+    return exceptions.listed(paging, series_id=one_series(series_id, by=by).id)
 
 
 def add_exception(
-    series_id: UUID, entered: Mapping[str, Any], *, by: Principal, preview: bool = False
+    series_id: UUID, entered: Mapping[str, Any], *, by: Principal, expected: int | None = None, preview: bool = False
 ) -> ExceptionView | Touched:
     """Skip, move or add one date of the round, or let it pause; the sessions follow.
 
@@ -133,6 +136,7 @@ def add_exception(
     touched, seen = Touched(), None
     with transaction() as tx:
         changing, group = _locked(series_id, by=by)
+        changing.must_match(expected)
         added = SeriesException(
             series_id=changing.id,
             occurrence_on=entered["on"],
@@ -151,14 +155,17 @@ def add_exception(
         db.session.add(added)
         touched = reconcile(tx, changing, group, before)
         tell_of_series(tx, changing.id, group_id=group.id)
-        seen = ExceptionView(added, _warnings(changing, now=tx.now))
+        seen = ExceptionView(added, clashing.of_sessions(_concerned(added, now=tx.now)))
+        touched = replace(touched, warnings=tuple(seen.warnings))
         tx.record(f"exception.{added.kind}", changing, by=by)
         if preview:
             tx.undo()
     return touched if preview or seen is None else seen
 
 
-def remove_exception(series_id: UUID, which: UUID | date, *, by: Principal, preview: bool = False) -> Touched:
+def remove_exception(
+    series_id: UUID, which: UUID | date, *, by: Principal, expected: int | None = None, preview: bool = False
+) -> Touched:
     """Take back the exception with that id, or for that date: the round is on these dates what its rule says.
 
     A session that it left out comes back; one that a person cancelled does not. With `preview` nothing is changed.
@@ -166,6 +173,7 @@ def remove_exception(series_id: UUID, which: UUID | date, *, by: Principal, prev
     touched = Touched()
     with transaction() as tx:
         changing, group = _locked(series_id, by=by)
+        changing.must_match(expected)
         removing = exceptions.get(changing.id, which)
         if changing.today(now=tx.now) <= removing.last_on < changing.first_on:
             said = f"The round was changed from {wording.full(changing.first_on)} on; what was before stands as it is."
@@ -232,15 +240,23 @@ def _columns(entered: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
+def _concerned(by: SeriesException, *, now: datetime) -> list[Session]:
+    """The sessions that are planned on its dates."""
+    coming = sessions.of_series(by.series_id, after=now)
+    return [session for session in coming if by.occurrence_on <= session.occurrence_on <= by.last_on]
+
+
 def _coming(of: Series, *, now: datetime) -> date:
     """The first date about which the series says something, today or later."""
     return max(of.today(now=now), of.first_on)
 
 
 def _from_on(changing: Series, wanted: date | None, *, now: datetime) -> date:
-    """From which date on a change holds."""
+    """From which date on a change holds. A round that has not begun, and was not changed yet, changes as a whole."""
     today = changing.today(now=now)
-    from_on = max(wanted or today, changing.starts_on)
+    from_on = wanted or today
+    if changing.from_on is None:
+        from_on = max(from_on, changing.starts_on)
     if wanted is not None and wanted < today:
         raise Invalid({"from_on": "This date has passed; what was stays as it was."})
     if from_on > today + FARTHEST:
@@ -261,8 +277,11 @@ def _fill_until(changing: Series, last: date, *, now: datetime) -> None:
 
 
 def _change(changing: Series, changes: Mapping[str, Any], *, from_on: date) -> None:
-    """The interval is counted from the same week or month as before, unless the rule itself is another one."""
-    values = _columns(changes) | {"from_on": from_on}
+    """The interval is counted from the same week or month as before, unless the rule itself is another one.
+
+    When the whole round changes there is nothing before it, and it may change as a whole again.
+    """
+    values = _columns(changes) | {"from_on": from_on if from_on > changing.starts_on else changing.from_on}
     if values.get("rule", changing.rule) != changing.rule:
         values["starts_on"] = from_on
     for name, value in values.items():
@@ -271,22 +290,3 @@ def _change(changing: Series, changes: Mapping[str, Any], *, from_on: date) -> N
 
 def _is_monthly(of: Series) -> bool:
     return recurrence.parse(of.rule).frequency == "MONTHLY"
-
-
-def _warnings(of: Series, *, now: datetime) -> list[str]:
-    """Who of the group is expected elsewhere at the time of a coming session: told, never refused."""
-    dates: dict[tuple[UUID, str], list[datetime]] = {}
-    for by_clinician in clashes.of_series(of.id, after=now).values():
-        for clinician_id, clash in by_clinician.items():
-            dates.setdefault((clinician_id, clash.group_name), []).append(clash.starts_at)
-    people = clinicians.by_ids({clinician_id for clinician_id, _ in dates}) if dates else {}
-    return [
-        f"{people[clinician_id].name} is expected at {group_name} at the same time: "
-        f"{wording.moment(found[0], of.time_zone)}{_and_more(len(found) - 1)}."
-        for (clinician_id, group_name), found in dates.items()
-        if clinician_id in people
-    ]
-
-
-def _and_more(count: int) -> str:
-    return f" (and {count} more date{'' if count == 1 else 's'})" if count else ""

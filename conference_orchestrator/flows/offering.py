@@ -184,7 +184,14 @@ def _still_fits(request: ConsultationRequest, slot: Slot, *, rules: Rules, now: 
 
 def _offer(tx: Transaction, request: ConsultationRequest, proposal: Proposal, *, slot: Slot, session: Session) -> None:
     """Hold the slot for the request, tell the requester in one mail, and come back when the time has run out."""
-    offer_id = allocations.take(slot.id, request.id, because=proposal.reasons, at=tx.now, offered_until=proposal.until)
+    offer_id = allocations.take(
+        slot.id,
+        request.id,
+        because=proposal.reasons,
+        at=tx.now,
+        offered_until=proposal.until,
+        offered_starts_at=slot.starts_at,
+    )
     request.offered()
     tx.record("offer.make", request, by=SYSTEM)
     facts = kinds.SlotOffer(

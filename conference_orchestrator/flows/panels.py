@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from typing import Any
@@ -36,6 +36,7 @@ from conference_orchestrator.scheduling import (
 )
 from conference_orchestrator.scheduling.allocation import Choice, Rules
 from conference_orchestrator.scheduling.requests import ConsultationRequest, State
+from conference_orchestrator.scheduling.series import FARTHEST
 from conference_orchestrator.scheduling.waiting_list import Situation
 
 # Each time somebody else took the slot that was chosen.
@@ -50,7 +51,7 @@ def submit(entered: Mapping[str, Any], *, by: Principal) -> RequestView:
     """
     with transaction() as tx:
         group = expert_groups.find(entered["group"], visible_to=by)
-        requester = _requester(entered.get("requester"), by=by)
+        requester = _requester(entered.get("requester"), group, by=by)
         if entered["urgency"] != allocation.EMERGENCY:
             _must_have_room(group, requester, by=by)
         expert_groups.hold(group.id)
@@ -84,7 +85,10 @@ def submit(entered: Mapping[str, Any], *, by: Principal) -> RequestView:
 
 
 def change(request_id: UUID, changes: Mapping[str, Any], *, by: Principal, expected: int | None = None) -> RequestView:
-    """Complete or correct a request that the group has not accepted; a returned one is submitted again."""
+    """Complete or correct a request that the group has not accepted; a returned one is submitted again.
+
+    Of the check list only the answers that are named change; None takes one back.
+    """
     with transaction() as tx:
         request = _locked(request_id, by=by, expected=expected)
         request.change(_checked(changes, request, tx, by=by), at=tx.now)
@@ -193,6 +197,10 @@ def advised(request_id: UUID, advised_on: date, *, by: Principal, expected: int 
             raise Invalid({"advised_on": "This date is still to come."})
         if request.allocation is not None and request.allocation.slot.starts_at > tx.now:
             raise RuleBroken("The case has a slot that is still to come; release it if the advice was given before.")
+        if request.allocation is not None:
+            turn_on = times.wall(request.allocation.slot.starts_at, request.group.time_zone).date()
+            if advised_on < turn_on:
+                raise Invalid({"advised_on": f"The case had its turn on {wording.full(turn_on)}."})
         request.advised(advised_on)
         tx.record("request.advised", request, by=by)
     return view(request_id, by=by)
@@ -249,16 +257,24 @@ def _taken_in(request: ConsultationRequest, *, by: Principal) -> RequestView:
     return view(request.id, by=by)
 
 
-def _requester(named: str | UUID | None, *, by: Principal) -> Clinician:
+def _requester(named: str | UUID | None, group: ExpertGroup, *, by: Principal) -> Clinician:
     if by.role == Role.CLINICIAN:
         if named is not None and clinicians.find(named, field="requester", visible_to=by).id != by.clinician_id:
             raise Invalid({"requester": "You ask in your own name."})
         return clinicians.find(by.clinician_id or "", field="requester", visible_to=by)
     if named is None:
         raise Invalid({"requester": "Name the clinician who asks."})
-    found = clinicians.find(named, field="requester", visible_to=by)
+    found = _of_network(named, group, field="requester", by=by)
     if by.role == Role.REFERENCE_CENTRE and found.hospital_id != by.hospital_id:
         raise Invalid({"requester": "This clinician does not belong to your hospital."})
+    return found
+
+
+def _of_network(named: str | UUID, group: ExpertGroup, *, field: str, by: Principal) -> Clinician:
+    """The clinician, active in the group's network; who is active in others only is not told from nobody."""
+    found = clinicians.find(named, field=field, visible_to=by)
+    if group.network_id not in {place.network_id for place in found.networks}:
+        raise Invalid({field: f"There is no clinician {str(named)!r}."})
     return found
 
 
@@ -270,18 +286,28 @@ def _checked(
     today = times.wall(tx.now, request.group.time_zone).date()
     found = checklists.problems(request.group.checklist, checked.get("checklist", {}))
     found |= checklists.imaging_problems(checked.get("imaging", ()), today=today)
-    earliest = checked.get("earliest_on", request.earliest_on)
-    latest = checked.get("latest_on", request.latest_on)
-    if earliest and latest and latest < earliest:
-        found["latest_on"] = "This lies before earliest_on."
-    elif checked.get("latest_on") and checked["latest_on"] < today:
-        found["latest_on"] = "This date has passed."
+    found |= _window_problems(checked, request, today=today)
     if found:
         raise Invalid(found)
+    if "checklist" in checked:
+        checked["checklist"] = checklists.merged(request.checklist, checked["checklist"])
     if "attendees" in checked:
-        people = {clinicians.find(one, field="attendees", visible_to=by).id for one in checked["attendees"]}
+        named = checked["attendees"]
+        people = {_of_network(one, request.group, field="attendees", by=by).id for one in named}
         checked["attendees"] = sorted(str(person) for person in people - {request.requester_id})
     return checked
+
+
+def _window_problems(values: Mapping[str, Any], request: ConsultationRequest, *, today: date) -> dict[str, str]:
+    """What is wrong with the dates between which the case may be discussed, by the name of the field."""
+    entered = {name: values[name] for name in ("earliest_on", "latest_on") if values.get(name) is not None}
+    found = {name: "This date is more than 18 months away." for name, on in entered.items() if on > today + FARTHEST}
+    earliest, latest = (values.get(name, getattr(request, name)) for name in ("earliest_on", "latest_on"))
+    if earliest and latest and latest < earliest:
+        found["latest_on"] = "This lies before earliest_on."
+    elif "latest_on" in entered and entered["latest_on"] < today:
+        found["latest_on"] = "This date has passed."
+    return found
 
 
 def _take(request_id: UUID, choice: Choice, rules: Rules, *, by: Principal, expected: int | None) -> None:
@@ -314,8 +340,10 @@ def _wait(waits: ConsultationRequest, found: Situation, *, by: Principal, expect
         expert_groups.lock(waits.group_id)
         ahead = waiting_list.ahead_of(waits.wish, waits.group_id)
         position = sum(one.count for one in ahead) + 1
-        if waits.state != State.WAITING:
-            why = allocation.why_waiting(found.wish, found.free, rules=found.rules, now=tx.now, ahead=found.ahead)
+        why = allocation.why_waiting(found.wish, found.free, rules=found.rules, now=tx.now, ahead=found.ahead)
+        if waits.state == State.WAITING:
+            _explain_anew(waits, why)
+        else:
             waits.wait(since=waiting_list.next_waiting_since(ahead, now=tx.now), because=why)
             tx.record("request.wait", waits, by=by)
             cause = f"request:{waits.id}:waiting:{waits.version}"
@@ -326,6 +354,13 @@ def _wait(waits: ConsultationRequest, found: Situation, *, by: Principal, expect
         place = allocation.place_in_line(ahead, now=tx.now, time_zone=waits.group.time_zone)
         none = allocation.NONE_SUITS if found.free else allocation.NONE_FREE
         return RequestView(waits, waits.missing_items(), position, f"{place}; {none}")
+
+
+def _explain_anew(waits: ConsultationRequest, why: Sequence[str]) -> None:
+    """It asked again in vain: why it waits may be another reason now. It keeps its place, and nobody is told."""
+    if waits.reasons != list(why):
+        waits.reasons = list(why)
+        requests.write_waiting(waits)
 
 
 def let_go(tx: Transaction, request: ConsultationRequest) -> None:

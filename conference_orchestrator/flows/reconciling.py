@@ -104,9 +104,10 @@ def _settle(
     tx: Transaction, row: Session, of: Series, group: ExpertGroup, *, was: Planned | None, planned: Planned
 ) -> Touched:
     """A session that goes on: at the time planned, in the shape that the series has."""
-    if row.holidays != list(planned.holidays):
-        row.holidays = list(planned.holidays)
     starts_at = _start(row, was, planned)
+    holidays = list(planned.holidays) if starts_at == planned.starts_at else sessions.holidays_at(starts_at, of)
+    if row.holidays != holidays:
+        row.holidays = holidays
     if [(slot.starts_at, slot.ends_at) for slot in row.slots] != of.slot_times(starts_at):
         return _lay_out(tx, row, of, group, starts_at)
     return _keep(tx, row, of)
@@ -127,8 +128,10 @@ def _lay_out(tx: Transaction, row: Session, of: Series, group: ExpertGroup, star
     alike = [request_uid(one.id) for one in held if _is_among(_slot(one), wanted)]
     if (row.starts_at, row.ends_at) == (starts_at, wanted[-1][1]):
         alike.append(session_uid(row.id))
+    moved = [one for one in held if one not in losing and not _is_among(_slot(one), wanted)]
     touched = _displace(tx, losing, row, group)
     sessions.lay_out(row, of, starts_at, at=tx.now)
+    rounds.explain_move(moved, row)
     if row.conference is not None:
         row.conference.host_margin_minutes = of.host_margin_minutes
     db.session.flush()

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from conference_orchestrator.flows import hosting
-from conference_orchestrator.kernel import ports
+from conference_orchestrator.kernel import audit, ports
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Conflict, OrchestratorError
 from conference_orchestrator.kernel.principal import SYSTEM, Principal
@@ -46,7 +46,7 @@ def propose(group: str | UUID, *, by: Principal) -> Replan:
     found, now = expert_groups.find(group, visible_to=by), ports.clock().now()
     rules = Rules.of(found.rules)
     free = waiting_list.free_slots(found.id, rules=rules, now=now)
-    line = waiting_list.with_declined(waiting_list.with_absences(waiting_list.line(found.id), now=now), free)
+    line = waiting_list.weighed(waiting_list.line(found.id), free, group=found, now=now)
     # With hundreds of requests this takes a second: nobody else's change waits for it.
     chosen = _assign(line, free, rules=rules, now=now)
     with transaction() as tx:
@@ -54,7 +54,7 @@ def propose(group: str | UUID, *, by: Principal) -> Replan:
             group_id=found.id,
             moves=[_move(wish, place, chosen[wish.request_id], found) for place, wish in _places(line, chosen)],
             unplaced=[
-                {"request": str(wish.request_id), "reason": _why_not(wish, free, rules=rules, now=now)}
+                _in_line(wish) | {"reason": _why_not(wish, free, rules=rules, now=now)}
                 for wish in line
                 if wish.request_id not in chosen
             ],
@@ -82,11 +82,15 @@ def apply(replan_id: UUID, *, by: Principal, expected: int | None = None) -> Rep
         if applying.applied_at is not None:
             raise Conflict("This was applied already.")
         try:
+            _must_have_the_same_line(applying)
             _carry_out(tx, applying.moves, group)
         except OrchestratorError as error:
             raise Conflict(CHANGED, because=error.detail) from error
         applying.applied_at = tx.now
         tx.record("replan.apply", applying, by=by)
+        for move in applying.moves:
+            about = audit.named(requests.ConsultationRequest, UUID(move["request"]))
+            tx.record("request.allocate", about, by=by, reason=" ".join(move["reasons"]))
     return applying
 
 
@@ -98,7 +102,7 @@ def _assign(line: Sequence[Wish], free: Sequence[FreeSlot], *, rules: Rules, now
     wishes = {wish.request_id: wish for wish in line}
     slots = {slot.id: slot for slot in free}
     with_meeting = conferences.wanted_of({slot.session_id for slot in free})
-    claims = [Claim(w.request_id, w.urgency, w.displaced, w.waiting_since or now) for w in line]
+    claims = [Claim(w.request_id, w.urgency, w.displaced, w.waiting_since or now) for w in line if not w.missing]
     openings = [Opening(s.id, s.session_id, s.starts_at, s.session_id in with_meeting) for s in free]
     struck: set[tuple[UUID, UUID]] = set()
 
@@ -135,14 +139,19 @@ def _places(line: Sequence[Wish], chosen: Mapping[UUID, FreeSlot]) -> list[tuple
     return [(place, wish) for place, wish in enumerate(line, start=1) if wish.request_id in chosen]
 
 
+def _in_line(wish: Wish) -> dict[str, Any]:
+    """A request in line; that it waits since the same instant tells afterwards that it never left."""
+    assert wish.waiting_since is not None, "it stands in line"
+    return {"request": str(wish.request_id), "waiting_since": rfc3339(wish.waiting_since)}
+
+
 def _move(wish: Wish, place: int, slot: FreeSlot, group: ExpertGroup) -> dict[str, Any]:
     reasons = [f"{wording.ordinal(place)} in line.", f"Gets {wording.moment(slot.starts_at, group.time_zone)}."]
     if wish.displaced:
         reasons.append("Its session fell out.")
     if wish.urgency != "routine":
         reasons.append(f"The request is {wording.urgent(wish.urgency)}.")
-    return {
-        "request": str(wish.request_id),
+    return _in_line(wish) | {
         "waiting_position": place,
         "slot": str(slot.id),
         "session": str(slot.session_id),
@@ -157,17 +166,30 @@ def _why_not(wish: Wish, free: Sequence[FreeSlot], *, rules: Rules, now: datetim
     return " ".join(allocation.why_waiting(wish, free, rules=rules, now=now))
 
 
+def _must_have_the_same_line(proposed: Replan) -> None:
+    """Conflict unless exactly those wait who waited then, each since the same instant; the group is locked."""
+    then = {(one["request"], one.get("waiting_since")) for one in [*proposed.moves, *proposed.unplaced]}
+    places = map(_in_line, waiting_list.line(proposed.group_id))
+    if then != {(place["request"], place["waiting_since"]) for place in places}:
+        raise Conflict("Others wait now.")
+
+
 def _carry_out(tx: Transaction, moves: Sequence[Mapping[str, Any]], group: ExpertGroup) -> None:
     """Take every slot; sessions before requests, each in the order of their ids, as all flows lock."""
     rules = Rules.of(group.rules)
+    starts: dict[str, str] = {}
     for session_id in sorted({UUID(move["session"]) for move in moves}):
-        sessions.get(session_id, lock=True).must_be_planned(at=tx.now)
+        session = sessions.get(session_id, lock=True)
+        session.must_be_planned(at=tx.now)
+        starts |= {str(slot.id): rfc3339(slot.starts_at) for slot in session.slots}
+    if any(starts.get(move["slot"]) != move["starts_at"] for move in moves):
+        raise Conflict("A slot begins at another time now, or there is none any more.")
     for move in sorted(moves, key=lambda move: str(move["request"])):
         request = requests.get(UUID(move["request"]), visible_to=SYSTEM, lock=True)
         request.must_be(State.WAITING, to="given a slot by a replan")
         request.must_be_complete()
         slot = waiting_list.as_free(UUID(move["slot"]), rules=rules)
-        (wish,) = waiting_list.with_absences([request.wish], now=tx.now)
+        (wish,) = waiting_list.weighed([request.wish], [slot], group=group, now=tx.now)
         if obstacle := allocation.first_obstacle(wish, slot, rules=rules, now=tx.now):
             raise Conflict(obstacle)
         allocations.take(slot.id, request.id, because=move["reasons"], at=tx.now)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from conference_orchestrator.flows import expecting, hosting, waiting
+from conference_orchestrator.flows import clashing, expecting, hosting, waiting
 from conference_orchestrator.flows.hosting import ensure_later, issue_later
 from conference_orchestrator.flows.inviting import request_uid, session_uid
 from conference_orchestrator.flows.waiting import offer_freed
@@ -25,10 +25,13 @@ from conference_orchestrator.scheduling import (
     allocations,
     conferences,
     requests,
+    series,
     sessions,
     waiting_list,
+    wording,
 )
 from conference_orchestrator.scheduling.quorum import Quorum
+from conference_orchestrator.scheduling.requests import ConsultationRequest
 from conference_orchestrator.scheduling.sessions import Session, State
 
 SESSION_CANCELLED = "The session in which it had a slot was cancelled; it comes first when a slot is free."
@@ -39,19 +42,24 @@ NOBODY_CAME = "No case was on its list."
 
 @dataclass(frozen=True)
 class SessionView:
-    """A session as people see it: with the forecast of its quorum."""
+    """A session as people see it: with the forecast of its quorum, moved also with who is expected elsewhere then."""
 
     session: Session
     quorum: Quorum
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Touched:
-    """Whom a change touches: the sessions, the requests that have slots of them, and who gets a mail, once for each."""
+    """Whom a change touches: the sessions, the requests that have slots of them or are offered one, who gets a mail.
+
+    The people told are named once for each mail; `warnings` say who is expected elsewhere at the same time.
+    """
 
     sessions: tuple[UUID, ...] = ()
     requests: tuple[UUID, ...] = ()
     told: tuple[UUID, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def people(self) -> int:
@@ -68,6 +76,7 @@ class Touched:
             sessions=self.sessions + other.sessions,
             requests=self.requests + other.requests,
             told=self.told + other.told,
+            warnings=self.warnings + other.warnings,
         )
 
 
@@ -78,10 +87,10 @@ def close_past() -> None:
     """
     with transaction() as tx:
         for session in sessions.over(now=tx.now):
-            cases = requests.holding_slots_of(session.id)
-            session.state = State.HELD if cases else State.CANCELLED
-            session.reason = None if cases else NOBODY_CAME
-            for request in cases:
+            had_cases = sessions.had_cases(session)
+            session.state = State.HELD if had_cases else State.CANCELLED
+            session.reason = None if had_cases else NOBODY_CAME
+            for request in requests.holding_slots_of(session.id):
                 request.discussed()
 
 
@@ -114,18 +123,21 @@ def move(
 ) -> SessionView | Touched:
     """Hold the session at another time, with its cases: the meeting moves, everyone invited gets the update.
 
-    With `preview` only whom it would touch. NoHostFree when no host account is free then.
+    At the time that it has already nothing changes. With `preview` only whom it would touch. NoHostFree when no host
+    account is free then.
     """
-    touched = None
+    touched = Touched()
     with transaction() as tx:
         moving, group = locked(session_id, by=by, expected=expected)
         moving.must_be_planned(at=tx.now)
-        touched = move_session(tx, moving, group, starts_at)
-        hosting.tell_of_series(tx, moving.series_id, group_id=group.id)
-        tx.record("session.move", moving, by=by)
+        if starts_at != moving.starts_at:
+            touched = move_session(tx, moving, group, starts_at)
+            hosting.tell_of_series(tx, moving.series_id, group_id=group.id)
+            tx.record("session.move", moving, by=by)
+        touched = replace(touched, warnings=tuple(clashing.of_sessions([moving])))
         if preview:
             tx.undo()
-    return touched if preview else session(session_id, by=by)
+    return touched if preview else replace(session(session_id, by=by), warnings=touched.warnings)
 
 
 def cancel(
@@ -148,8 +160,20 @@ def cancel(
 
 def move_session(tx: Transaction, moving: Session, group: ExpertGroup, starts_at: datetime) -> Touched:
     """The same inside a transaction that holds the locks of group and session."""
+    of = series.get(moving.series_id)
     moving.move(starts_at, at=tx.now)
+    moving.holidays = sessions.holidays_at(starts_at, of)
+    explain_move(requests.holding_slots_of(moving.id), moving)
+    # A free slot of it may suit at the new hour whom it did not suit, or who did not take it, at the old one.
+    offer_freed(tx, group)
     return rearranged(tx, moving, group)
+
+
+def explain_move(cases: Sequence[ConsultationRequest], moved: Session) -> None:
+    """Why a case has its slot was said with the hour of then: say the one of now beside it."""
+    for request in cases:
+        assert request.allocation is not None, "it holds a slot"
+        request.allocation.moved(wording.moment(request.allocation.slot.starts_at, moved.time_zone))
 
 
 def rearranged(tx: Transaction, changed: Session, group: ExpertGroup) -> Touched:
@@ -163,7 +187,7 @@ def rearranged(tx: Transaction, changed: Session, group: ExpertGroup) -> Touched
         db.session.flush()
         cause = f"session:{changed.id}:moved:{changed.version}"
         waiting.tell_waiting(tx, offered, group, positions=waiting_list.positions(group.id), cause=cause)
-    touched = _touched(changed, also_told=[request.requester_id for request in offered])
+    touched = _touched(changed, offered, also_told=[request.requester_id for request in offered])
     conference = conferences.of_session(changed.id, lock=True)
     if conference is not None and conference.is_wanted:
         title = hosting.panel_title(group, changed)
@@ -181,7 +205,7 @@ def cancel_session(tx: Transaction, cancelling: Session, group: ExpertGroup, rea
     offered = waiting.take_back_offers(tx, cancelling.id, group, because=OFFER_FELL_OUT)
     displaced = requests.holding_slots_of(cancelling.id, lock=True)
     back = [*displaced, *offered]
-    touched = _touched(cancelling, also_told=[request.requester_id for request in back])
+    touched = _touched(cancelling, offered, also_told=[request.requester_id for request in back])
     displace(tx, displaced, group, because=SESSION_CANCELLED)
     if back:
         cause = f"session:{cancelling.id}:cancelled:{cancelling.version}"
@@ -194,9 +218,7 @@ def cancel_session(tx: Transaction, cancelling: Session, group: ExpertGroup, rea
     return touched
 
 
-def displace(
-    tx: Transaction, displaced: Sequence[requests.ConsultationRequest], group: ExpertGroup, *, because: str
-) -> None:
+def displace(tx: Transaction, displaced: Sequence[ConsultationRequest], group: ExpertGroup, *, because: str) -> None:
     """Put the requests first on the waiting list, in the order of their slots, without their slots."""
     if not displaced:
         return
@@ -225,14 +247,14 @@ def group_of(group_id: UUID, *, by: Principal, thing: str, lock: bool = False) -
         raise NotFound(f"There is no such {thing}.") from error
 
 
-def _touched(touching: Session, *, also_told: Sequence[UUID] = ()) -> Touched:
+def _touched(touching: Session, offered: Sequence[ConsultationRequest], *, also_told: Sequence[UUID] = ()) -> Touched:
     """Everyone who holds a calendar object of it gets one mail, who loses a slot or an offer another."""
     holders = requests.holding_slots_of(touching.id)
     uids = [session_uid(touching.id), *(request_uid(request.id) for request in holders)]
     told = [person for _, person in invitations.answers_by_person(uids)]
     return Touched(
         sessions=(touching.id,),
-        requests=tuple(request.id for request in holders),
+        requests=tuple(request.id for request in (*holders, *offered)),
         told=(*told, *also_told),
     )
 

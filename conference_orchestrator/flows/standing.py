@@ -98,7 +98,7 @@ def views(found: Sequence[ConsultationRequest]) -> list[RequestView]:
     }
     for of, slots in free.items():
         if slots:
-            lines[of] = waiting_list.with_declined(waiting_list.with_absences(lines[of], now=now), slots)
+            lines[of] = waiting_list.weighed(lines[of], slots, group=groups[of], now=now)
     return [
         waiting_view(request, lines[request.group_id], free[request.group_id], now=now)
         if request.state == State.WAITING

@@ -78,7 +78,8 @@ class Wish:
     """What matters of a request: how urgent it is, how long it waits, and when it may be discussed.
 
     `away` holds the first and last days of the requester's absences, `declined` the slots that it was offered and did
-    not take; `waiting_since` is None before it stands in line.
+    not take, `missing` what the request lacks, for which it keeps its place but gets no slot; `waiting_since` is None
+    before it stands in line.
     """
 
     request_id: UUID
@@ -90,6 +91,7 @@ class Wish:
     latest_on: date | None = None
     away: Sequence[tuple[date, date]] = ()
     declined: Collection[UUID] = ()
+    missing: Sequence[str] = ()
     displaced: bool = False
     waiting_since: datetime | None = None
 
@@ -147,24 +149,22 @@ def choose(
 
 def first_obstacle(wish: Wish, slot: FreeSlot, *, rules: Rules, now: datetime) -> str | None:
     """Why the request may not have the slot, in words; None when it may."""
-    on = times.wall(slot.starts_at, slot.time_zone).date()
+    if wish.missing:
+        return _lacks(wish)
     if slot.starts_at <= now:
         return "The slot has passed."
-    if wish.earliest_on is not None and on < wish.earliest_on:
-        return f"The request may not be discussed before {wording.full(wish.earliest_on)}."
-    if wish.latest_on is not None and on > wish.latest_on:
-        return f"The request may not be discussed after {wording.full(wish.latest_on)}."
-    if slot.id in wish.declined:
-        return "It was offered before and not taken."
-    if any(first <= on <= last for first, last in wish.away):
-        return "The requester is away on that day."
-    return None if wish.urgency == EMERGENCY else _barred_by_rules(wish, slot, rules=rules, now=now)
+    barred = _barred_for_request(wish, slot)
+    if barred is not None or wish.urgency == EMERGENCY:
+        return barred
+    return _barred_by_rules(wish, slot, rules=rules, now=now)
 
 
 def why_waiting(
     wish: Wish, free: Sequence[FreeSlot], *, rules: Rules, now: datetime, ahead: Sequence[Wish] = ()
 ) -> tuple[str, ...]:
     """Why no slot could be chosen, in words for the requester."""
+    if wish.missing:
+        return (_lacks(wish),)
     if not free:
         return ("Every slot of the coming sessions is taken.",)
     obstacles = [first_obstacle(wish, slot, rules=rules, now=now) for slot in free]
@@ -222,6 +222,23 @@ def tally(ahead: Sequence[Wish]) -> list[Ahead]:
         Ahead(displaced=displaced, urgency=urgency, count=len(since), since=min(since), latest=max(since))
         for (displaced, urgency), since in kinds.items()
     ]
+
+
+def _lacks(wish: Wish) -> str:
+    return f"The request lacks: {', '.join(wish.missing)}."
+
+
+def _barred_for_request(wish: Wish, slot: FreeSlot) -> str | None:
+    on = times.wall(slot.starts_at, slot.time_zone).date()
+    if wish.earliest_on is not None and on < wish.earliest_on:
+        return f"The request may not be discussed before {wording.full(wish.earliest_on)}."
+    if wish.latest_on is not None and on > wish.latest_on:
+        return f"The request may not be discussed after {wording.full(wish.latest_on)}."
+    if slot.id in wish.declined:
+        return "It was offered before and not taken."
+    if any(first <= on <= last for first, last in wish.away):
+        return "The requester is away on that day."
+    return None
 
 
 def _barred_by_rules(wish: Wish, slot: FreeSlot, *, rules: Rules, now: datetime) -> str | None:

@@ -34,6 +34,7 @@ class Offer(StrEnum):
 
 
 HELD = "The slot is held by another request, or the request holds another slot."
+MOVED = "The slot moved to"
 ACTIVE = text("released_at IS NULL")
 OPEN = text("offer = 'open'")
 
@@ -76,15 +77,25 @@ class Allocation(Identified, Model):
         """Whether the request has the slot, rather than being offered it."""
         return self.released_at is None and self.offer != Offer.OPEN
 
+    def moved(self, moment: str) -> None:
+        """Its slot is at another hour than the reasons say: they end with that hour, the latest one alone."""
+        self.reasons = [*(said for said in self.reasons if not said.startswith(MOVED)), f"{MOVED} {moment}."]
+
 
 # The same as a condition of a query.
 FIRM = and_(Allocation.released_at.is_(None), or_(Allocation.offer.is_(None), Allocation.offer == Offer.ACCEPTED))
 
 
 def take(
-    slot_id: UUID, request_id: UUID, *, because: Sequence[str], at: datetime, offered_until: datetime | None = None
+    slot_id: UUID,
+    request_id: UUID,
+    *,
+    because: Sequence[str],
+    at: datetime,
+    offered_until: datetime | None = None,
+    offered_starts_at: datetime | None = None,
 ) -> UUID:
-    """Give the slot to the request, or offer it until an instant; SlotTaken if someone was faster.
+    """Give the slot to the request, or offer it until an instant, at the start told; SlotTaken if someone was faster.
 
     The insert decides, under any concurrency. The id of the allocation, by which an offer is answered.
     """
@@ -97,6 +108,7 @@ def take(
         "reasons": list(because),
         "offer": Offer.OPEN if offered_until else None,
         "expires_at": offered_until,
+        "offered_starts_at": offered_starts_at,
     }
     taken: UUID | None = db.session.scalar(insert_new(Allocation).values(row).returning(Allocation.id))
     if taken is None:

@@ -38,6 +38,11 @@ def problems(items: Sequence[Item], values: Mapping[str, Any]) -> dict[str, str]
     return found
 
 
+def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with the changes: a code that is not named keeps its value, None takes it back."""
+    return {code: value for code, value in {**values, **changes}.items() if value is not None}
+
+
 def imaging_problems(series: Sequence[Mapping[str, Any]], *, today: date) -> dict[str, str]:
     """What is wrong with the series of images, by the dotted name of the field; `today` is the group's."""
     return {
@@ -66,7 +71,7 @@ def _problem(item: Item, value: Any) -> str | None:
             fits, wanted = _is_date(value), "a date such as 2026-11-24"
         case "count":
             is_whole = isinstance(value, int) and not isinstance(value, bool)
-            fits, wanted = is_whole and 0 <= value <= HIGHEST_COUNT, "a whole number"
+            fits, wanted = is_whole and 0 <= value <= HIGHEST_COUNT, f"a whole number from 0 to {HIGHEST_COUNT}"
         case "choice":
             # An empty text, here and below, leaves the item open, as no answer does.
             fits, wanted = value in ("", *item.options), f"one of: {'; '.join(item.options)}"

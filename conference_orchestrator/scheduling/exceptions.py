@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from conference_orchestrator.kernel import times
 from conference_orchestrator.kernel.database import Identified, Model, db, one_of
 from conference_orchestrator.kernel.errors import Invalid, NotFound
+from conference_orchestrator.kernel.paging import Page, Paging, page
 from conference_orchestrator.scheduling import wording
 from conference_orchestrator.scheduling.planning import Exceptions, Plan
 from conference_orchestrator.scheduling.series import FARTHEST, Series
@@ -107,8 +108,14 @@ class SeriesException(Identified, Model):
             raise Invalid({field: "This time is more than 18 months away."})
 
 
-def of_series(series_id: UUID) -> Sequence[SeriesException]:
+def listed(paging: Paging, *, series_id: UUID) -> Page[SeriesException]:
     """The exceptions of a series by date."""
+    statement = select(SeriesException).where(SeriesException.series_id == series_id)
+    return page(statement, paging, by=[SeriesException.occurrence_on, SeriesException.id])
+
+
+def of_series(series_id: UUID) -> Sequence[SeriesException]:
+    """The same, all of them."""
     statement = select(SeriesException).where(SeriesException.series_id == series_id)
     return db.session.scalars(statement.order_by(SeriesException.occurrence_on)).all()
 

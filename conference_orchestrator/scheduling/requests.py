@@ -132,7 +132,7 @@ class ConsultationRequest(Versioned, Model):
         was_submitted = self.state == State.SUBMITTED
         self.state = State.DRAFT if self.missing_items() else State.SUBMITTED
         if self.state == State.SUBMITTED and not was_submitted:
-            self.submitted_at = at
+            self.submitted_at, self.reason = at, None
 
     def change(self, values: Mapping[str, Any], *, at: datetime) -> None:
         """Correct it while the group has not accepted it: a returned request is submitted again by this."""

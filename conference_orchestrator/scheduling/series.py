@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from conference_orchestrator.kernel import times
 from conference_orchestrator.kernel.database import Model, Versioned, db
 from conference_orchestrator.kernel.errors import Invalid, NotFound
+from conference_orchestrator.kernel.paging import Page, Paging, page
 from conference_orchestrator.scheduling import planning, public_holidays, recurrence
 from conference_orchestrator.scheduling.planning import Exceptions, Plan
 from conference_orchestrator.scheduling.recurrence import Occurrence
@@ -192,8 +193,14 @@ def get(series_id: UUID, *, lock: bool = False) -> Series:
     return found
 
 
-def of_group(group_id: UUID) -> Sequence[Series]:
+def listed(paging: Paging, *, group_id: UUID) -> Page[Series]:
     """The open series of a group, oldest first."""
+    statement = select(Series).where(Series.group_id == group_id, Series.closed_at.is_(None))
+    return page(statement, paging, by=[Series.starts_on, Series.id])
+
+
+def of_group(group_id: UUID) -> Sequence[Series]:
+    """The same, all of them."""
     statement = select(Series).where(Series.group_id == group_id, Series.closed_at.is_(None))
     return db.session.scalars(statement.order_by(Series.starts_on, Series.id)).all()
 

@@ -8,15 +8,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Select, Table, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
+from sqlalchemy import ColumnElement, ForeignKey, Index, Select, Table, UniqueConstraint, func, or_, select
+from sqlalchemy.orm import Mapped, mapped_column, query_expression, relationship, selectinload, with_expression
 
 from conference_orchestrator.kernel import times
 from conference_orchestrator.kernel.database import Identified, Model, Versioned, db, insert_all, new_ids, one_of
 from conference_orchestrator.kernel.errors import Invalid, NotFound, RuleBroken
 from conference_orchestrator.kernel.paging import Page, Paging, page
-from conference_orchestrator.scheduling import exceptions
-from conference_orchestrator.scheduling.allocations import Allocation
+from conference_orchestrator.scheduling import exceptions, public_holidays
+from conference_orchestrator.scheduling.allocations import Allocation, Offer
 from conference_orchestrator.scheduling.planning import Planned
 from conference_orchestrator.scheduling.series import FARTHEST, LONGEST, Series
 
@@ -66,6 +66,16 @@ class Session(Versioned, Model):
         primaryjoin="and_(Session.id == Slot.session_id, Slot.withdrawn.is_(False))",
     )
     conference: Mapped[Conference | None] = relationship(lazy="raise", viewonly=True, uselist=False)
+
+    # How often a slot of it was taken or offered, answered or let go: counted by `get`, in the statement that reads the
+    # row. Were it written, all who take slots of one session at the same time would wait for each other.
+    steps: Mapped[int | None] = query_expression()
+
+    @property
+    def revision(self) -> int:
+        """Rises with each change of the session, and with each step of who holds its slots. Only `get` knows it."""
+        assert self.steps is not None
+        return self.version + self.steps
 
     def must_be_planned(self, *, at: datetime, field: str | None = None) -> None:
         """RuleBroken (or Invalid, when a `field` named this session) unless it is planned and has not begun."""
@@ -207,7 +217,8 @@ def get(session_id: UUID, *, lock: bool = False) -> Session:
     """The session with its slots, or NotFound; whose it is, the caller checks by its group."""
     if lock:
         db.session.execute(select(Session.id).where(Session.id == session_id).with_for_update())
-    found = db.session.scalar(complete().where(Session.id == session_id).execution_options(populate_existing=True))
+    one = complete().options(with_expression(Session.steps, _steps())).where(Session.id == session_id)
+    found = db.session.scalar(one.execution_options(populate_existing=True))
     if found is None:
         raise NotFound("There is no such session.")
     return found
@@ -259,10 +270,31 @@ def from_date(series_id: UUID, on: date) -> Sequence[Session]:
     return db.session.scalars(locked.execution_options(populate_existing=True)).all()
 
 
+def had_cases(session: Session) -> bool:
+    """Whether it began with a case; one that it did not reach was one."""
+    held = or_(Allocation.released_at.is_(None), Allocation.released_at >= session.starts_at)
+    given = or_(Allocation.offer.is_(None), Allocation.offer == Offer.ACCEPTED)
+    cases = select(Allocation.id).join(Slot, Slot.id == Allocation.slot_id).where(Slot.session_id == session.id)
+    return bool(db.session.scalar(select(cases.where(given, held).exists())))
+
+
+def holidays_at(starts_at: datetime, of: Series) -> list[str]:
+    """The public holidays that count for the series, on the day on which a session of it begins then."""
+    on = times.wall(starts_at, of.time_zone).date()
+    return public_holidays.names(of.holiday_countries, [on]).get(on, [])
+
+
 def over(*, now: datetime) -> Sequence[Session]:
     """Planned sessions whose time has passed: they were held."""
     statement = select(Session).where(Session.state == State.PLANNED, Session.starts_at <= now, Session.ends_at <= now)
     return db.session.scalars(statement.order_by(Session.ends_at)).all()
+
+
+def _steps() -> ColumnElement[int]:
+    """The steps of all allocations of the session's slots, of those that are withdrawn too: the sum never sinks."""
+    steps = func.count() + func.count(Allocation.answered_at) + func.count(Allocation.released_at)
+    of_session = select(steps).join(Slot, Slot.id == Allocation.slot_id).where(Slot.session_id == Session.id)
+    return of_session.correlate(Session).scalar_subquery()
 
 
 def complete() -> Select[Session]:

@@ -17,7 +17,7 @@ from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import NotFound, SlotTaken
 from conference_orchestrator.kernel.principal import Principal
 from conference_orchestrator.network.expert_groups import ExpertGroup
-from conference_orchestrator.scheduling import requests, rosters
+from conference_orchestrator.scheduling import checklists, requests, rosters
 from conference_orchestrator.scheduling.allocation import URGENCIES, Ahead, FreeSlot, Rules, Wish
 from conference_orchestrator.scheduling.allocations import HELD, Allocation, Offer
 from conference_orchestrator.scheduling.requests import URGENCY_ORDER, WAITING_ORDER, ConsultationRequest, State
@@ -61,14 +61,14 @@ def situation(request: ConsultationRequest, *, now: datetime) -> Situation:
     if not free:
         return Situation(wish=request.wish, free=(), ahead=(), rules=rules)
     ahead = [other for other in line(request.group_id) if other.place < request.wish.place]
-    wish, *ahead = with_declined(with_absences([request.wish, *ahead], now=now), free)
+    wish, *ahead = weighed([request.wish, *ahead], free, group=request.group, now=now)
     return Situation(wish=wish, free=free, ahead=ahead, rules=rules)
 
 
 def lines(group_ids: Iterable[UUID]) -> dict[UUID, list[Wish]]:
     """The waiting requests of each group in order: whose session fell out, then by urgency, then by time.
 
-    Without the absences of their requesters, which matter only where slots are free: see `with_absences`.
+    Without what matters only where slots are free: see `weighed`.
     """
     asked = list(group_ids)
     found: dict[UUID, list[Wish]] = {group_id: [] for group_id in asked}
@@ -88,6 +88,25 @@ def positions(group_id: UUID) -> dict[UUID, int]:
     return {wish.request_id: place for place, wish in enumerate(line(group_id), start=1)}
 
 
+def weighed(wishes: Sequence[Wish], free: Sequence[FreeSlot], *, group: ExpertGroup, now: datetime) -> list[Wish]:
+    """The same wishes of requests to the group, with all that decides which of the free slots each may have."""
+    return with_missing(with_declined(with_absences(wishes, now=now), free), group)
+
+
+def with_missing(wishes: Sequence[Wish], group: ExpertGroup) -> list[Wish]:
+    """The same wishes, each with what its request lacks: the group's check list may have grown since it was accepted.
+
+    Who lacks something keeps the place in line, and no slot is set aside for it.
+    """
+    of = ConsultationRequest
+    statement = select(of.id, of.checklist, of.consent_confirmed).where(of.id.in_([w.request_id for w in wishes]))
+    missing = {
+        request_id: checklists.missing(group.checklist, values, consent_confirmed=consent)
+        for request_id, values, consent in db.session.execute(statement)
+    }
+    return [replace(w, missing=lacks) if (lacks := missing[w.request_id]) else w for w in wishes]
+
+
 def with_absences(wishes: Sequence[Wish], *, now: datetime) -> list[Wish]:
     """The same wishes, each with the absences of its requester that are not over."""
     yesterday = now.date() - timedelta(days=1)  # somewhere it is still yesterday
@@ -104,9 +123,15 @@ def with_declined(wishes: Sequence[Wish], free: Sequence[FreeSlot]) -> list[Wish
 
 
 def declined(slot_ids: Collection[UUID]) -> set[tuple[UUID, UUID]]:
-    """Request and slot of the offers of these slots that were refused or ran out."""
-    statement = select(Allocation.request_id, Allocation.slot_id).where(
-        Allocation.slot_id.in_(slot_ids), Allocation.offer.in_([Offer.REFUSED, Offer.EXPIRED])
+    """Request and slot of the offers of these slots that were refused or ran out, at the hour that the slot has now.
+
+    Of an old offer of which the hour is not known it is taken to be the same.
+    """
+    same_hour = or_(Allocation.offered_starts_at.is_(None), Allocation.offered_starts_at == Slot.starts_at)
+    statement = (
+        select(Allocation.request_id, Allocation.slot_id)
+        .join(Slot, Slot.id == Allocation.slot_id)
+        .where(Allocation.slot_id.in_(slot_ids), Allocation.offer.in_([Offer.REFUSED, Offer.EXPIRED]), same_hour)
     )
     return {(request_id, slot_id) for request_id, slot_id in db.session.execute(statement)}
 

@@ -240,6 +240,21 @@ class TestWhatMayBe:
             change(round_of_tuesdays, slots=4)
         assert list(refused.value.errors) == ["from_on"]
 
+    @pytest.mark.parametrize("sooner", [{"from_on": FIRST}, {}])
+    def test_the_same_after_a_change_of_the_rule(self, round_of_tuesdays: Stage, sooner: dict[str, Any]) -> None:
+        change(round_of_tuesdays, from_on=SECOND, rule="FREQ=WEEKLY;BYDAY=TH")
+        with pytest.raises(Invalid, match="The round changes on 1 December 2026 already") as refused:
+            change(round_of_tuesdays, slots=4, **sooner)
+        assert list(refused.value.errors) == ["from_on"]
+
+    def test_a_round_that_has_not_begun_changes_as_a_whole_as_often_as_need_be(self, stage: Stage) -> None:
+        stage.meet(starts_on=date(2027, 1, 5))
+        change(stage, slots=3)
+        change(stage, rule="FREQ=WEEKLY;BYDAY=TH")
+        change(stage, from_on=SECOND, start_time=time(12))
+        assert starts(stage, 2) == ["07.01. 12:00", "14.01. 12:00"]
+        assert len(stage.slots(planned(stage)[0].id)) == 3
+
     def test_too_many_sessions_before_the_date_are_refused_by_its_name(self, stage: Stage) -> None:
         stage.meet(rule="FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR")
         with pytest.raises(Invalid, match="More than 200 sessions lie before this date") as refused:

@@ -9,6 +9,7 @@ import pytest
 
 from conference_orchestrator.flows import arranging, directory, rounds
 from conference_orchestrator.flows.arranging import ExceptionView, SeriesView
+from conference_orchestrator.flows.rounds import Touched
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.transaction import transaction
 from conference_orchestrator.network.expert_groups import ExpertGroup
@@ -67,6 +68,22 @@ class TestWarnings:
         added = arranging.add_exception(series_id, {"on": date(2026, 12, 1), "kind": "extra"}, by=HELPDESK)
         assert isinstance(added, ExceptionView)
         assert added.warnings == ["Zoé Großmann is expected at Ewing at the same time: Tuesday 1 December 2026, 11.00."]
+
+    def test_an_exception_tells_nothing_of_dates_that_are_not_its_own(self, stage: Stage) -> None:
+        series_id = stage.meet()
+        for entered, said in (
+            ({"on": date(2026, 12, 8), "kind": "skip"}, []),
+            ({"on": date(2026, 12, 2), "kind": "extra"}, []),
+            (
+                {"on": date(2026, 12, 1), "kind": "move", "starts_at": TUESDAY + WEEK + 20 * MINUTE},
+                ["Zoé Großmann is expected at Ewing at the same time: Tuesday 1 December 2026, 11.00."],
+            ),
+        ):
+            seen = arranging.add_exception(series_id, entered, by=HELPDESK, preview=True)
+            added = arranging.add_exception(series_id, entered, by=HELPDESK)
+            assert isinstance(added, ExceptionView)
+            assert isinstance(seen, Touched)
+            assert (list(added.warnings), list(seen.warnings)) == (said, said)
 
     def test_a_cancelled_session_clashes_with_nothing(self, stage: Stage, shared: ExpertGroup) -> None:
         theirs = next(session for session in stage.sessions() if session.group_id == shared.id)

@@ -39,7 +39,7 @@ def file(tmp_path: Path) -> Path:
 def test_a_round_of_a_file_has_breaks_a_margin_and_holidays(stage: Stage, file: Path) -> None:
     file.write_text(FILE + MORE)
     loading.load(file)
-    (found,) = arranging.series_of(stage.group.id, by=HELPDESK)
+    (found,) = arranging.series_of(stage.group.id, by=HELPDESK).items
     assert (found.break_minutes, found.host_margin_minutes) == (5, 10)
     assert found.holidays == {"countries": ["PT"], "action": "skip"}
     assert [session.occurrence_on for session in stage.sessions()[:2]] == [date(2026, 11, 24), date(2026, 12, 15)]
@@ -48,7 +48,7 @@ def test_a_round_of_a_file_has_breaks_a_margin_and_holidays(stage: Stage, file: 
 def test_without_them_it_has_none(stage: Stage, file: Path) -> None:
     file.write_text(FILE)
     loading.load(file)
-    (found,) = arranging.series_of(stage.group.id, by=HELPDESK)
+    (found,) = arranging.series_of(stage.group.id, by=HELPDESK).items
     assert (found.break_minutes, found.host_margin_minutes, found.holidays) == (0, 0, None)
 
 

@@ -332,10 +332,11 @@ class TestAdvice:
             panels.advised(request_id, date(2026, 11, 23), by=HELPDESK)
         assert round_of_tuesdays.request(request_id).request.state == "allocated"
 
-    def test_an_advice_of_tomorrow_is_refused_by_name(self, round_of_tuesdays: Stage) -> None:
-        request_id = round_of_tuesdays.discussed()  # It is the 25th.
+    @pytest.mark.parametrize("on", [date(2026, 11, 26), date(2026, 11, 23), date(1900, 1, 1)])
+    def test_an_advice_of_tomorrow_or_before_the_session_is_refused(self, round_of_tuesdays: Stage, on: date) -> None:
+        request_id = round_of_tuesdays.discussed()  # Of the 24th; it is the 25th.
         with pytest.raises(Invalid) as refused:
-            panels.advised(request_id, date(2026, 11, 26), by=HELPDESK)
+            panels.advised(request_id, on, by=HELPDESK)
         assert list(refused.value.errors) == ["advised_on"]
 
 

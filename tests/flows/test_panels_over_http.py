@@ -65,6 +65,12 @@ def change_group(service: Service, **changes: Any) -> Any:
     return service.patch("/expert-groups/{group}", changes, headers={"If-Match": present.headers["ETag"]})
 
 
+def correct(service: Service, request: str, **changes: Any) -> dict[str, Any]:
+    path = f"/consultation-requests/{request}"
+    etag = service.get(path).headers["ETag"]
+    return dict(service.patch(path, changes, headers={"If-Match": etag}).json or {})
+
+
 class TestStanding:
     def test_who_has_a_slot_is_told_why_and_stands_in_no_line(self, service: Service) -> None:
         found = allocated(service, urgency="urgent")
@@ -159,6 +165,40 @@ class TestRequests:
     ) -> None:
         answer = service.post("/consultation-requests", entered(service, **wrong))
         assert (answer.status_code, list(answer.json["errors"])) == (422, [field])
+
+    @pytest.mark.parametrize(
+        ("code", "wrong", "said"),
+        [
+            ("age", -1, "This is answered with a whole number from 0 to 1000000."),
+            ("age", 1.5, "This is answered with a whole number from 0 to 1000000."),
+            ("report", 1, "This is answered with true or false."),
+            ("stage", [], "This is answered with one of: localised; metastatic."),
+        ],
+    )
+    def test_a_wrong_answer_is_told_what_its_item_needs(
+        self, service: Service, code: str, wrong: object, said: str
+    ) -> None:
+        change_group(service, checklist=[*CHECKLIST, {"code": "age", "label": "Age", "kind": "count"}])
+        answer = service.post("/consultation-requests", entered(service, checklist=COMPLETE | {code: wrong}))
+        assert (answer.status_code, answer.json["errors"]) == (422, {f"checklist.{code}": [said]})
+
+    def test_a_change_of_one_answer_leaves_the_others(self, service: Service) -> None:
+        made = service.made("/consultation-requests", entered(service))
+        changed = correct(service, made["id"], checklist={"stage": "localised"})
+        assert (changed["checklist"], changed["state"]) == (COMPLETE | {"stage": "localised"}, "submitted")
+
+    def test_null_takes_an_answer_back(self, service: Service) -> None:
+        made = service.made("/consultation-requests", entered(service))
+        changed = correct(service, made["id"], checklist={"stage": None})
+        assert (changed["checklist"], changed["missing"]) == ({"report": True, "slides": "PACS:4711/2"}, ["stage"])
+
+    def test_why_it_was_returned_is_shown_until_it_is_submitted_again(self, service: Service) -> None:
+        made = service.made("/consultation-requests", entered(service))
+        service.made(f"/consultation-requests/{made['id']}/triage", {"decision": "return", "reason": "No stage."})
+        lacking = correct(service, made["id"], checklist={"stage": None})
+        assert (lacking["state"], lacking["reason"]) == ("draft", "No stage.")
+        complete = correct(service, made["id"], checklist={"stage": "localised"})
+        assert (complete["state"], complete["reason"]) == ("submitted", None)
 
     @pytest.mark.parametrize("missing", MR)
     def test_whatever_a_series_of_images_lacks_is_named(self, service: Service, missing: str) -> None:

@@ -17,7 +17,7 @@ from conference_orchestrator.scheduling import allocations, requests
 from conference_orchestrator.scheduling.requests import ConsultationRequest
 from conference_orchestrator.scheduling.rosters import Absence
 from tests.house import HELPDESK
-from tests.scheduling.stage import TUESDAY, WEEK, Stage
+from tests.scheduling.stage import TUESDAY, WEEK, Stage, ask_for_more
 
 HOUR = timedelta(hours=1)
 EARLIEST = "The earliest suitable free slot: Tuesday 24 November 2026, 11.00."
@@ -154,6 +154,29 @@ class TestTheLine:
         assert (found.request.state, found.position) == ("waiting", 2)
         assert found.reasons == ["Every free slot that would suit is kept for one request further ahead in line."]
         assert found.standing == ("Second in line: one urgent request since 23 November; no free slot suits yet.")
+
+    def test_a_request_that_has_come_to_lack_something_keeps_no_slot_from_who_comes_after(
+        self, one_waits: Stage
+    ) -> None:
+        behind = given(one_waits).request.id
+        ask_for_more(one_waits, answered_by=behind)
+        assert one_waits.request(behind).standing == (
+            "Second in line: one urgent request since 23 November; next free slot 24 November."
+        )
+        found = panels.allocate(behind, by=HELPDESK)
+        assert (found.request.state, found.reasons) == ("allocated", [EARLIEST, "It waits since 23 November."])
+
+    def test_who_asks_again_in_vain_is_told_why_now_and_gets_no_further_mail(self, one_waits: Stage) -> None:
+        behind = given(one_waits).request
+        taken = name_slot(one_waits, ask(one_waits), slot(one_waits))
+        for _ in range(2):
+            found = panels.allocate(behind.id, by=HELPDESK)
+            assert found.reasons == ["Every slot of the coming sessions is taken."]
+            assert one_waits.request(behind.id).reasons == found.reasons
+            assert found.request.version == behind.version + 1
+            assert found.request.waiting_since == behind.waiting_since
+        assert taken.request.state == "allocated"
+        assert len(one_waits.mails("request-waiting")) == 2
 
     def test_a_person_may_name_it_for_who_comes_after(self, one_waits: Stage) -> None:
         found = name_slot(one_waits, ask(one_waits), slot(one_waits))

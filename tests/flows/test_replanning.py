@@ -6,15 +6,17 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 
 from conference_orchestrator.flows import arranging, panels, replanning, rounds
+from conference_orchestrator.kernel.audit import AuditEntry
+from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Conflict, Invalid, NotFound
 from conference_orchestrator.kernel.principal import Principal, Role
 from conference_orchestrator.scheduling.allocations import Allocation
 from conference_orchestrator.scheduling.replans import Replan
 from tests.house import HELPDESK
-from tests.scheduling.stage import Stage
+from tests.scheduling.stage import TUESDAY, WEEK, Stage, ask_for_more
 
 
 @pytest.fixture
@@ -65,6 +67,16 @@ def test_applied_each_has_its_slot_and_a_meeting_is_made(fallen_out: Stage) -> N
     assert fallen_out.tasks() == ["ensure-conference", "issue-invitations"]
 
 
+def test_the_audit_says_of_each_that_it_got_its_slot_and_why(fallen_out: Stage) -> None:
+    proposed = replanning.propose("brain", by=HELPDESK)
+    replanning.apply(proposed.id, by=fallen_out.coordinator)
+    allocated = select(AuditEntry).where(AuditEntry.action == "request.allocate").order_by(AuditEntry.sequence)
+    # The two before got their slots one by one.
+    assert [(one.subject, one.reason) for one in db.session.scalars(allocated)][2:] == [
+        (f"consultation_request:{move['request']}", " ".join(move["reasons"])) for move in proposed.moves
+    ]
+
+
 def test_an_urgent_request_goes_before_those_that_wait_longer(fallen_out: Stage) -> None:
     line = waiting()
     window = {"earliest_on": None, "latest_on": None}
@@ -83,9 +95,21 @@ def test_an_urgent_request_goes_before_those_that_wait_longer(fallen_out: Stage)
 def test_a_request_for_which_no_slot_suits_waits_on_with_the_reason(fallen_out: Stage) -> None:
     late = fallen_out.waiting(case_reference="CPMS-7")
     proposed = replanning.propose("brain", by=HELPDESK)
-    assert proposed.unplaced == [
-        {"request": str(late), "reason": "No free slot lies within the dates that the request allows."}
+    assert [(one["request"], one["reason"]) for one in proposed.unplaced] == [
+        (str(late), "No free slot lies within the dates that the request allows.")
     ]
+
+
+def test_a_request_that_has_come_to_lack_something_gets_no_slot_and_keeps_its_place(fallen_out: Stage) -> None:
+    (first, second) = waiting()
+    ask_for_more(fallen_out, answered_by=second)
+    proposed = replanning.propose("brain", by=HELPDESK)
+    assert [(UUID(move["request"]), move["waiting_position"], move["starts_at"]) for move in proposed.moves] == [
+        (second, 2, "2026-12-01T10:00:00Z")
+    ]
+    assert [(one["request"], one["reason"]) for one in proposed.unplaced] == [(str(first), "The request lacks: new.")]
+    replanning.apply(proposed.id, by=HELPDESK)
+    assert [fallen_out.request(one).request.state for one in (first, second)] == ["waiting", "allocated"]
 
 
 def test_a_hospital_gets_no_more_than_its_share_of_a_session(fallen_out: Stage) -> None:
@@ -126,6 +150,54 @@ def test_nothing_of_it_is_applied_once_a_request_was_withdrawn(fallen_out: Stage
     with pytest.raises(Conflict):
         replanning.apply(proposed.id, by=HELPDESK)
     assert fallen_out.request(moves(proposed)[1][0]).request.state == "waiting"
+
+
+def must_have_changed(proposed: Replan) -> None:
+    """Nothing of it can be applied any more."""
+    with pytest.raises(Conflict) as refused:
+        replanning.apply(proposed.id, by=HELPDESK)
+    assert refused.value.detail == replanning.CHANGED
+
+
+def test_nothing_of_it_is_applied_once_a_session_has_moved(fallen_out: Stage) -> None:
+    proposed = replanning.propose("brain", by=HELPDESK)
+    rounds.move(fallen_out.sessions()[1].id, TUESDAY + WEEK + timedelta(days=2), by=HELPDESK)
+    must_have_changed(proposed)
+    assert {fallen_out.request(request_id).request.state for request_id, _ in moves(proposed)} == {"waiting"}
+
+
+def test_nothing_of_it_is_applied_once_its_slots_are_gone(fallen_out: Stage) -> None:
+    proposed = replanning.propose("brain", by=HELPDESK)
+    arranging.change_series(fallen_out.first().series_id, {"slots": 1}, by=HELPDESK)
+    must_have_changed(proposed)
+
+
+def test_nothing_of_it_is_applied_once_somebody_came_to_the_list(fallen_out: Stage) -> None:
+    proposed = replanning.propose("brain", by=HELPDESK)
+    fallen_out.waiting(case_reference="CPMS-9", urgency="emergency")
+    must_have_changed(proposed)
+
+
+def test_nothing_of_it_is_applied_once_somebody_who_was_to_wait_on_has_gone(fallen_out: Stage) -> None:
+    late = fallen_out.waiting(case_reference="CPMS-7")
+    proposed = replanning.propose("brain", by=HELPDESK)
+    panels.withdraw(late, by=HELPDESK)
+    must_have_changed(proposed)
+
+
+def test_nothing_of_it_is_applied_once_somebody_lost_the_place_in_line(fallen_out: Stage) -> None:
+    late = fallen_out.waiting(case_reference="CPMS-7")
+    proposed = replanning.propose("brain", by=HELPDESK)
+    fallen_out.house.clock.move_on(timedelta(minutes=1))
+    panels.release(late, by=HELPDESK)
+    panels.allocate(late, by=HELPDESK)
+    must_have_changed(proposed)
+
+
+def test_nothing_of_it_is_applied_once_a_request_has_come_to_lack_something(fallen_out: Stage) -> None:
+    proposed = replanning.propose("brain", by=HELPDESK)
+    ask_for_more(fallen_out)
+    must_have_changed(proposed)
 
 
 def test_of_two_who_apply_it_at_the_same_instant_one_does(fallen_out: Stage) -> None:

@@ -201,7 +201,7 @@ class TestClosing:
         assert {session.state for session in full.sessions()} == {"cancelled"}
         assert [one.position for one in standing.listed(Paging(), by=HELPDESK).items] in ([1, 2], [2, 1])
         assert full.tasks() == TOLD
-        assert list(arranging.series_of(full.group.id, by=HELPDESK)) == []
+        assert list(arranging.series_of(full.group.id, by=HELPDESK).items) == []
 
     def test_a_session_that_has_begun_is_still_held(self, full: Stage) -> None:
         full.house.clock.at = TUESDAY + timedelta(minutes=5)
@@ -232,6 +232,13 @@ class TestPast:
         stage.house.clock.at = TUESDAY + timedelta(minutes=40)
         rounds.close_past()
         assert (stage.first().state, stage.first().reason) == ("cancelled", "No case was on its list.")
+
+    def test_a_session_that_reached_none_of_its_cases_was_held_all_the_same(self, full: Stage) -> None:
+        full.house.clock.at = TUESDAY + timedelta(minutes=40)
+        for case in requests.holding_slots_of(full.first().id):
+            panels.not_reached(case.id, by=HELPDESK)
+        rounds.close_past()
+        assert (full.first().state, full.first().reason) == ("held", None)
 
     def test_a_session_is_not_over_before_its_end(self, full: Stage) -> None:
         full.house.clock.at = TUESDAY + timedelta(minutes=39)

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from conference_orchestrator.flows import (
     arranging,
@@ -31,6 +31,7 @@ from conference_orchestrator.network.hospitals import Hospital
 from conference_orchestrator.network.networks import Network
 from conference_orchestrator.providers.base import Capabilities
 from conference_orchestrator.providers.mock import CAPABILITIES, MockProvider
+from conference_orchestrator.scheduling.requests import ConsultationRequest
 from conference_orchestrator.scheduling.sessions import Session, Slot
 from tests.house import HELPDESK, House
 
@@ -172,6 +173,16 @@ class Stage:
     def provide(self, provider: MockProvider) -> None:
         """Have meetings made by this one."""
         hosting.provider_named.fill(self.house.app, lambda _: provider)
+
+
+def ask_for_more(stage: Stage, *, answered_by: UUID | None = None) -> None:
+    """The group's check list grows by an item that nobody has answered, or only that request."""
+    grown = [*CHECKLIST, {"code": "new", "label": "Second opinion", "kind": "flag", "required": True}]
+    directory.change_group(stage.group.id, {"checklist": grown}, by=HELPDESK)
+    answered = {"report": True, "images": 120, "new": True}
+    with transaction():
+        own = update(ConsultationRequest).where(ConsultationRequest.id == answered_by)
+        db.session.execute(own.values(checklist=answered))
 
 
 @pytest.fixture

@@ -213,6 +213,7 @@ class TestEmergencies:
     def test_what_cannot_be_binds_an_emergency_too(self) -> None:
         for asks, free in (
             (wish(urgency="emergency"), slot(starts_at=NOW - HOUR)),
+            (wish(urgency="emergency", missing=["report"]), slot()),
             (wish(urgency="emergency", latest_on=date(2026, 11, 23)), slot()),
             (wish(urgency="emergency", away=[(date(2026, 11, 24), date(2026, 11, 24))]), slot()),
         ):
@@ -235,6 +236,12 @@ class TestTheLine:
     def test_when_those_ahead_could_have_every_slot_there_is_no_choice(self) -> None:
         ahead = [wish(number, waiting_since=NOW - DAY) for number in (2, 3, 4)]
         assert choose(wish(), TUESDAYS, rules=NO_RULES, now=NOW, ahead=ahead) is None
+
+    def test_a_slot_is_not_set_aside_for_a_request_that_lacks_something(self) -> None:
+        ahead = [wish(2, "emergency", waiting_since=NOW - DAY, missing=["new"])]
+        choice = choose(wish(), TUESDAYS, rules=NO_RULES, now=NOW, ahead=ahead)
+        assert choice is not None
+        assert choice.slot_id == TUESDAYS[0].id
 
     def test_those_ahead_are_served_in_their_order(self) -> None:
         """The first takes the only slot that the second could have; so the third slot stays for who comes after."""

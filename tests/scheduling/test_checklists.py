@@ -35,7 +35,7 @@ COMPLETE = {
     "stage": "metastatic",
     "slides": "CPMS/4711/slides-2.svs",
 }
-WHOLE_NUMBER = "This is answered with a whole number."
+WHOLE_NUMBER = "This is answered with a whole number from 0 to 1000000."
 ONE_OF = "This is answered with one of: localised; metastatic; not known."
 REFERENCE = "This is answered with a reference such as CPMS/4711/report.pdf, never with a link or the file itself."
 DAY = "This is answered with a date such as 2026-11-24."
