@@ -11,8 +11,9 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from conference_orchestrator.flows import entering, registering
+from conference_orchestrator.flows import entering, registering, series_answering
 from conference_orchestrator.flows.registering import Place
+from conference_orchestrator.flows.series_answering import HeldSeries
 from conference_orchestrator.kernel import links, ports
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import NotFound, RuleBroken
@@ -56,11 +57,15 @@ def invitation(token: str) -> InvitationView:
 
 @dataclass(frozen=True)
 class Held:
-    """An invitation that is answered now, locked against others who would; `request` where one has to register."""
+    """An invitation that is answered now, locked against others who would; `request` where one has to register.
+
+    `date`: the same as a date of the series, for who holds that as one object.
+    """
 
     view: InvitationView
     object: CalendarObject
     request: WebinarRequest | None
+    date: HeldSeries | None
 
     @property
     def name(self) -> str:
@@ -96,19 +101,29 @@ class Held:
     ) -> None:
         """The answer counts from now on; SEQUENCE and DTSTAMP are those of one that came by mail."""
         row = self.kept
+        if self.date is not None:
+            # The SEQUENCE is that of another object.
+            self.date.take(tx, said)
         row.answer, row.answered_at, row.answered_sequence, row.answered_stamp = said, tx.now, sequence, stamp
         if self.request is not None and self.view.place is not None:
             registering.heed(tx, self.request, row.clinician_id, said)
 
 
 def hold(invitation_id: UUID) -> Held:
-    """Lock the invitation and what it is about, in the order in which everybody does: request, object, invitation.
+    """Lock the invitation and what it is about, in the order of everybody: series, request, object, invitation.
 
     The object's lock, which all who answer share, lets nobody answer to a time that is being changed at this moment.
     """
-    request = registering.hold(conferences.get(invitations.get(invitation_id).conference_id, visible_to=SYSTEM))
-    state = _steady_object(invitations.get(invitation_id).uid)
-    return Held(_view(invitations.get(invitation_id, lock=True), state), state, request)
+    found = invitations.get(invitation_id)
+    conference = conferences.get(found.conference_id, visible_to=SYSTEM)
+    date = None
+    if found.carried and conference.session_id is not None:
+        date = series_answering.hold_date(conference.session_id, found.clinician_id)
+    request = registering.hold(conference)
+    state = _steady_object(found.uid)
+    if date is not None and date.window != (state.starts_at, state.ends_at):
+        date = None  # of the two one tells the time before a move still
+    return Held(_view(invitations.get(invitation_id, lock=True), state), state, request, date)
 
 
 def answer(token: str, said: Answer) -> InvitationView:

@@ -26,14 +26,15 @@ from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.principal import SYSTEM
 from conference_orchestrator.kernel.times import rfc3339
 from conference_orchestrator.kernel.transaction import transaction
-from conference_orchestrator.ledger import reminders
+from conference_orchestrator.ledger import reminders, series_calendars
 from conference_orchestrator.ledger.invitations import Answer, CalendarObject, Invitation
 from conference_orchestrator.ledger.messages import Draft
+from conference_orchestrator.ledger.series_calendars import SeriesInvitation
 from conference_orchestrator.network import clinicians
 from conference_orchestrator.network.clinicians import Clinician
 from conference_orchestrator.network.expert_groups import ExpertGroup
 from conference_orchestrator.notify import kinds
-from conference_orchestrator.scheduling import webinar_requests
+from conference_orchestrator.scheduling import sessions, webinar_requests
 from conference_orchestrator.scheduling.conferences import Conference
 from conference_orchestrator.scheduling.sessions import Session
 
@@ -127,12 +128,21 @@ def _coming(now: datetime, *, uid: str | None = None) -> list[Coming]:
 def _drafts(rows: Sequence[Invitation], coming: Coming, *, hours: int) -> list[Draft]:
     known = clinicians.by_ids(row.clinician_id for row in rows)
     silent = suppressing.not_reminded([person.email for person in known.values()])
-    facts = _facts(coming)
+    facts, held = _facts(coming), _series_held(rows, coming)
     return [
-        _draft(row, known[row.clinician_id], coming, facts=facts, hours=hours)
+        _draft(row, known[row.clinician_id], coming, told=held.get(row.clinician_id, row), facts=facts, hours=hours)
         for row in rows
         if row.clinician_id in known and known[row.clinician_id].email not in silent
     ]
+
+
+def _series_held(rows: Sequence[Invitation], coming: Coming) -> dict[UUID, SeriesInvitation]:
+    """Who of them holds it as a date of a series, and the invitation to that."""
+    people = {row.clinician_id for row in rows if row.carried}
+    if not people or coming.conference.session_id is None:
+        return {}
+    session = sessions.get(coming.conference.session_id)
+    return series_calendars.of_date(session.series_id, session.occurrence_on, people)
 
 
 def _facts(coming: Coming) -> kinds.Reminder:
@@ -156,7 +166,16 @@ def _materials(request_id: UUID | None) -> str | None:
     return webinar_requests.get(request_id, visible_to=SYSTEM).materials_url if request_id else None
 
 
-def _draft(row: Invitation, person: Clinician, coming: Coming, *, facts: kinds.Reminder, hours: int) -> Draft:
+def _draft(
+    row: Invitation,
+    person: Clinician,
+    coming: Coming,
+    *,
+    told: Invitation | SeriesInvitation,
+    facts: kinds.Reminder,
+    hours: int,
+) -> Draft:
+    """`told` is what the person was told of it by: the invitation itself, or that to the series."""
     status = cast("kinds.Answer", row.answer.upper()) if row.answer else "NEEDS-ACTION"
     return draft(
         replace(facts, role=cast("kinds.Role", row.role), attendee_status=status),
@@ -165,7 +184,7 @@ def _draft(row: Invitation, person: Clinician, coming: Coming, *, facts: kinds.R
         conference_id=coming.conference.id,
         link_subject=row.id,
         # In the chain of the object that it tells of: a cancellation goes after it, not before.
-        chain=f"{row.uid}:{person.id}",
-        number=row.number,
-        references=row.first_message,
+        chain=f"{told.uid}:{person.id}",
+        number=told.number,
+        references=told.first_message,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
@@ -10,8 +10,7 @@ from uuid import UUID
 
 from conference_orchestrator.flows.inviting import session_uid
 from conference_orchestrator.kernel import links, ports, times
-from conference_orchestrator.kernel.database import db
-from conference_orchestrator.kernel.errors import NotFound, RuleBroken
+from conference_orchestrator.kernel.errors import Invalid, NotFound, RuleBroken
 from conference_orchestrator.kernel.principal import SYSTEM
 from conference_orchestrator.kernel.transaction import Transaction, transaction
 from conference_orchestrator.ledger import invitations, series_calendars
@@ -20,7 +19,7 @@ from conference_orchestrator.ledger.series_calendars import SeriesCalendar
 from conference_orchestrator.ledger.series_content import SeriesContent
 from conference_orchestrator.network import clinicians, expert_groups
 from conference_orchestrator.network.clinicians import Clinician
-from conference_orchestrator.scheduling import series
+from conference_orchestrator.scheduling import series, sessions
 
 UID = "series-"
 MOST_SHOWN = 6
@@ -48,6 +47,11 @@ class HeldSeries:
         of_date = timed.get(self.content.start_on(self.on), 0) if self.on else 0
         return max(of_date, timed.get(None, 0))
 
+    @property
+    def window(self) -> tuple[datetime, datetime] | None:
+        """From when to when the date that is answered is held."""
+        return self.content.on(self.content.start_on(self.on))[:2] if self.on else None
+
     def obstacle(self, *, now: datetime) -> str | None:
         """Why nothing can be answered any more; None while it can."""
         row = series_calendars.invitation(self.calendar.uid, self.clinician_id)
@@ -64,24 +68,41 @@ class HeldSeries:
         self, tx: Transaction, said: Answer, *, sequence: int | None = None, stamp: datetime | None = None
     ) -> None:
         """The answer counts from now on, for each session that it is about."""
-        row = series_calendars.answer_to(self.calendar.uid, self.clinician_id, self.on, at=tx.now)
-        row.answer, row.answered_at = said, tx.now
-        row.answered_sequence, row.answered_stamp = sequence, stamp
-        db.session.add(row)
-        own = series_calendars.answered(self.calendar.uid, self.clinician_id) if self.on is None else set()
+        whose = (self.calendar.uid, self.clinician_id)
+        if self.on is None and sequence is None:
+            sequence = self.calendar.sequence  # by link: to all as it is now
+        series_calendars.keep_answer(*whose, self.on, said, at=tx.now, sequence=sequence, stamp=stamp)
+        own = series_calendars.answered(*whose) if self.on is None else {}
         for on, single in self.content.changed.items():
-            day = times.wall(on, self.content.time_zone).date()
-            is_meant = day == self.on or (self.on is None and day not in own and not self.content.is_moved(on))
-            if is_meant and single.session_id is not None:
+            if single.session_id is not None and self._is_about(on, own, sequence=sequence, now=tx.now):
                 for session in invitations.of_person(self.clinician_id, [session_uid(single.session_id)]):
                     session.answer, session.answered_at = said, tx.now
+
+    def _is_about(self, on: datetime, own: Collection[date], *, sequence: int | None, now: datetime) -> bool:
+        """Whether an answer counts for that start: one to all not for what is over, moved or answered by itself."""
+        day = times.wall(on, self.content.time_zone).date()
+        if self.on is not None:
+            return day == self.on
+        is_over = self.content.on(on).ends_at <= now
+        return day not in own and not is_over and self.content.is_answered_with_all(on, sequence)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coming:
+    """A session of the series that is not over: `on` is the date that the rule gives, also after a move."""
+
+    on: date
+    starts_at: datetime
+    ends_at: datetime
+    is_moved: bool
+    answer: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesView:
     """A series as its holder sees it: `state` is open, cancelled or over.
 
-    `coming`: start and end of the next sessions, and what stands as the answer to each.
+    `coming`: the next sessions, and the later ones that were moved.
     """
 
     clinician: Clinician
@@ -90,7 +111,7 @@ class SeriesView:
     state: str
     answer: str | None
     answered_at: datetime | None
-    coming: Sequence[tuple[datetime, datetime, str | None]]
+    coming: Sequence[Coming]
 
 
 def shown(token: str) -> SeriesView | None:
@@ -115,35 +136,41 @@ def shown(token: str) -> SeriesView | None:
     )
 
 
-def answer(token: str, said: Answer) -> bool:
-    """Answer to all sessions of the series that the link is about; False for a link to a single meeting.
+def answer(token: str, said: Answer, *, on: date | None = None) -> bool:
+    """Answer to all sessions of the series that the link is about, or to that date; False for a link to one meeting.
 
-    RuleBroken when it is cancelled or over.
+    RuleBroken when it is cancelled or over, Invalid for a date that the series does not have.
     """
     row = series_calendars.by_id(links.subject_of("answer", token))
     if row is None:
         return False
     with transaction() as tx:
-        held = hold(row.uid, row.clinician_id, at=None, on=None)
-        standing = "cancelled" if isinstance(held, str) else held.obstacle(now=tx.now)
-        if isinstance(held, str) or standing is not None:
+        held = hold(row.uid, row.clinician_id, at=None, on=on)
+        if isinstance(held, str):
+            raise Invalid({"on": "The series has no session on this date."})
+        if standing := held.obstacle(now=tx.now):
             raise RuleBroken(f"This invitation is {standing}: there is nothing to answer any more.")
         held.take(tx, said)
     return True
 
 
-def _coming(
-    held: HeldSeries, series_id: UUID, clinician_id: UUID, *, now: datetime
-) -> list[tuple[datetime, datetime, str | None]]:
-    """The next sessions, and what stands for each."""
+def _coming(held: HeldSeries, series_id: UUID, clinician_id: UUID, *, now: datetime) -> list[Coming]:
+    """The next sessions and those that were moved, as they come, and what stands for each."""
     content = held.content
-    days = islice(content.dates(from_on=times.wall(now, content.time_zone).date()), MOST_SHOWN)
-    held_on = {day: content.on(content.start_on(day)) for day in days if content.start_on(day) not in content.left_out}
-    said = series_calendars.answers_to([(series_id, day) for day in held_on])
+    next_ones = islice(content.dates(from_on=times.wall(now, content.time_zone).date()), MOST_SHOWN)
+    starts = {content.start_on(day) for day in next_ones} | {on for on in content.changed if content.is_moved(on)}
+    coming = {on: content.on(on) for on in starts - content.left_out if content.on(on).ends_at > now}
+    days = {on: times.wall(on, content.time_zone).date() for on in coming}
+    said = series_calendars.answers_to([(series_id, day) for day in days.values()])
     return [
-        (one.starts_at, one.ends_at, said.get((series_id, day), {}).get(clinician_id))
-        for day, one in held_on.items()
-        if one.ends_at > now
+        Coming(
+            on=days[on],
+            starts_at=one.starts_at,
+            ends_at=one.ends_at,
+            is_moved=content.is_moved(on),
+            answer=said.get((series_id, days[on]), {}).get(clinician_id),
+        )
+        for on, one in sorted(coming.items(), key=lambda found: found[1].starts_at)
     ]
 
 
@@ -153,6 +180,16 @@ def hold(uid: str, clinician_id: UUID, *, at: datetime | None, on: date | None) 
     Else why there is none to be answered.
     """
     return _held(uid, clinician_id, at=at, on=on, lock=True)
+
+
+def hold_date(session_id: UUID, clinician_id: UUID) -> HeldSeries | None:
+    """Lock the series of which the person holds the session as a date; None for who holds none with that date."""
+    session, now = sessions.get(session_id), ports.clock().now()
+    for calendar in series_calendars.open_of_series(session.series_id):
+        held = hold(calendar.uid, clinician_id, at=None, on=session.occurrence_on)
+        if isinstance(held, HeldSeries) and held.obstacle(now=now) is None:
+            return held
+    return None
 
 
 def _held(uid: str, clinician_id: UUID, *, at: datetime | None, on: date | None, lock: bool) -> HeldSeries | str:

@@ -7,7 +7,7 @@ Sessions that the rule does not give (extra ones) come as objects of their own, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from email.utils import parseaddr
@@ -19,6 +19,7 @@ from conference_orchestrator.flows import delivering, entering
 from conference_orchestrator.flows.delivering import draft, message_id, to_clinician
 from conference_orchestrator.flows.inviting import session_uid
 from conference_orchestrator.kernel import ports, times
+from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.outbox import Rank
 from conference_orchestrator.kernel.principal import SYSTEM
 from conference_orchestrator.kernel.times import rfc3339
@@ -53,9 +54,9 @@ def issue(series_id: UUID) -> None:
         wanted = {person: is_whole for person, is_whole in chosen.items() if person in known}
         drafts: list[Draft] = []
         for uid, content in _objects(issuing, group, is_wanted=bool(wanted), now=tx.now):
-            steps, before = series_calendars.issue(uid, content, wanted, series_id=issuing.id, at=tx.now)
-            shown = content or before
+            steps, shown = series_calendars.issue(uid, content, wanted, series_id=issuing.id, at=tx.now)
             if shown is not None:
+                _take_answers_over(uid, [step for step in steps if step.is_new], shown, at=tx.now)
                 drafts += _drafts(uid, steps, shown, now=tx.now)
         delivering.tell(tx, *drafts)
 
@@ -192,23 +193,57 @@ def _single(row: Session, before: Single | None) -> Single:
     return Single(row.starts_at, row.ends_at, conference.link_for_people or told, row.id, is_personal)
 
 
+def _take_answers_over(uid: str, steps: Sequence[Step], content: SeriesContent, *, at: datetime) -> None:
+    """What who gets the series answered to its sessions before counts on for their dates, if at the same time."""
+    starts = {session_uid(one.session_id): on for on, one in content.changed.items() if one.session_id}
+    for step in steps:
+        for held in invitations.of_person(step.invitation.clinician_id, starts):
+            told, on = invitations.state_of(held.uid), starts[held.uid]
+            if held.answer and content.on(on)[:2] == (told.starts_at, told.ends_at):
+                day = times.wall(on, content.time_zone).date()
+                series_calendars.keep_answer(uid, held.clinician_id, day, held.answer, at=at)
+
+
 def _drafts(uid: str, steps: Sequence[Step], content: SeriesContent, *, now: datetime) -> list[Draft]:
     known = clinicians.by_ids({step.invitation.clinician_id for step in steps})
     told = [step for step in steps if step.invitation.clinician_id in known]
-    return [_draft(uid, step, known[step.invitation.clinician_id], content, now=now) for step in told]
+    rows = _rows(uid, {step.on for step in told if step.on}, content)
+    return [
+        _draft(uid, step, known[step.invitation.clinician_id], content, row=rows.get(step.on), now=now) for step in told
+    ]
 
 
-def _draft(uid: str, step: Step, person: Clinician, content: SeriesContent, *, now: datetime) -> Draft:
+def _rows(uid: str, starts: Collection[datetime], content: SeriesContent) -> dict[datetime | None, Session]:
+    """The sessions that the rule gives at these starts, as far as they are made."""
+    state = series_calendars.state_of(uid) if starts else None
+    if state is None:
+        return {}
+    days = {times.wall(on, content.time_zone).date(): on for on in starts}
+    mine = sessions.complete().where(Session.series_id == state.series_id, Session.occurrence_on.in_(days))
+    return {days[row.occurrence_on]: row for row in db.session.scalars(mine)}
+
+
+def _draft(
+    uid: str, step: Step, person: Clinician, content: SeriesContent, *, row: Session | None, now: datetime
+) -> Draft:
     held = step.invitation
     of_date = rfc3339(step.on) if step.on else "all"
-    shown = content.on(step.on) if step.on else _next(content, now=now)
-    own = _own_invitations(person.id, content, step)
+    answers = series_calendars.answered(uid, person.id)
+    told = _told(step, content, answers, now=now)
+    shown = told[step.on] if step.on else _next(content, now=now)
+    own = _own_invitations(person.id, told.values())
     of_session = own.get(shown.session_id) if step.on else None
-    facts = _facts(uid, step, content, shown, own, now=now)
+    sessions_told = _session_facts(step, content, told, own=own, answers=answers)
+    facts = replace(
+        _facts(uid, step, content, shown, sessions_told, now=now),
+        has_personal_link=of_session is not None and shown.is_personal,
+        reason=row.reason if row is not None and row.state == State.CANCELLED else None,
+    )
     message = draft(
-        replace(facts, has_personal_link=of_session is not None and shown.is_personal),
+        facts,
         to=to_clinician(person),
         cause=f"{uid}:{step.sequence}:{step.method}:{of_date}:{step.number}",
+        conference_id=row.conference.id if row is not None and row.conference is not None else None,
         link_subject=of_session or held.id,
         chain=f"{uid}:{person.id}",
         number=step.number,
@@ -220,9 +255,20 @@ def _draft(uid: str, step: Step, person: Clinician, content: SeriesContent, *, n
     return message
 
 
-def _own_invitations(person_id: UUID, content: SeriesContent, step: Step) -> dict[UUID | None, UUID]:
+def _told(step: Step, content: SeriesContent, answers: Collection[date], *, now: datetime) -> dict[datetime, Single]:
+    """The sessions that the message tells of by themselves, by the starts that the rule gives.
+
+    Beside those that differ these are the ones that the person has answered by themselves.
+    """
+    if step.on is not None:
+        return {step.on: step.before if step.method == Method.CANCEL and step.before else content.on(step.on)}
+    answered = {content.start_on(day) for day in answers if content.covers(day)} - content.left_out
+    starts = content.changed.keys() | {on for on in answered if on > now}
+    return {on: content.on(on) for on in sorted(starts)} if step.method == Method.REQUEST else {}
+
+
+def _own_invitations(person_id: UUID, told: Collection[Single]) -> dict[UUID | None, UUID]:
     """The person's invitation to each session that the message tells of."""
-    told = [content.on(step.on)] if step.on else list(content.changed.values())
     ids = {session_uid(one.session_id): one.session_id for one in told if one.session_id}
     return {ids[row.uid]: row.id for row in invitations.of_person(person_id, ids)}
 
@@ -236,14 +282,18 @@ def _next(content: SeriesContent, *, now: datetime) -> Single:
 
 
 def _facts(
-    uid: str, step: Step, content: SeriesContent, shown: Single, own: Mapping[UUID | None, UUID], *, now: datetime
+    uid: str,
+    step: Step,
+    content: SeriesContent,
+    shown: Single,
+    told: Sequence[kinds.SessionOfSeries],
+    *,
+    now: datetime,
 ) -> kinds.EventFacts:
     kind: type[kinds.EventFacts] = kinds.Invitation if step.is_new else kinds.InvitationUpdate
     if step.method == Method.CANCEL:
         kind = kinds.InvitationCancel
     name, address = parseaddr(ports.settings().reply_to)
-    said = step.invitation.answer
-    told = _session_facts(content, [step.on] if step.on else sorted(content.changed), own)
     link = next((one.join_url for one in told if one.starts_at == shown.starts_at), None)
     return kind(
         uid=uid,
@@ -258,8 +308,8 @@ def _facts(
         organizer_name=name or "Helpdesk",
         organizer_address=address,
         what_changed=step.changed,
-        previous_starts_at=step.on if "time" in step.changed else None,
-        attendee_status=cast("kinds.Answer", said.upper()) if said else "NEEDS-ACTION",
+        previous_starts_at=step.before.starts_at if step.before and "time" in step.changed else None,
+        attendee_status=told[0].attendee_status if step.on else _status(step.invitation.answer),
         series=kinds.SeriesFacts(
             rule=content.rule,
             time_zone=content.time_zone,
@@ -267,7 +317,7 @@ def _facts(
             ends_at=content.ends_at,
             until=content.until,
             left_out=_left_out(step, content),
-            changed=() if step.method == Method.CANCEL else tuple(told),
+            changed=tuple(told),
             is_whole=step.on is None,
         ),
     )
@@ -280,19 +330,29 @@ def _left_out(step: Step, content: SeriesContent) -> tuple[datetime, ...]:
 
 
 def _session_facts(
-    content: SeriesContent, starts: Sequence[datetime], own: Mapping[UUID | None, UUID]
+    step: Step,
+    content: SeriesContent,
+    told: Mapping[datetime, Single],
+    *,
+    own: Mapping[UUID | None, UUID],
+    answers: Mapping[date, str],
 ) -> list[kinds.SessionOfSeries]:
-    found = []
-    for on in starts:
-        one = content.on(on)
-        entry = own.get(one.session_id) if one.join_url and one.is_personal else None
+    has_link, found = step.method == Method.REQUEST, []
+    for on, one in told.items():
+        of_date = answers.get(times.wall(on, content.time_zone).date())
+        entry = own.get(one.session_id) if has_link and one.join_url and one.is_personal else None
         found.append(
             kinds.SessionOfSeries(
                 on=on,
                 starts_at=one.starts_at,
                 ends_at=one.ends_at,
-                join_url=None if one.is_personal else one.join_url,
+                join_url=one.join_url if has_link and not one.is_personal else None,
                 entry=str(entry) if entry else None,
+                attendee_status=_status(step.invitation.answer_on(on, content, of_date=of_date)),
             )
         )
     return found
+
+
+def _status(said: str | None) -> kinds.Answer:
+    return cast("kinds.Answer", said.upper()) if said else "NEEDS-ACTION"

@@ -11,8 +11,10 @@ from conference_orchestrator.kernel.errors import NotFound
 from conference_orchestrator.kernel.paging import Page, Paging, page
 from conference_orchestrator.kernel.principal import Principal, Role
 from conference_orchestrator.ledger.messages import Message
+from conference_orchestrator.ledger.series_calendars import SeriesCalendar, SeriesInvitation
 from conference_orchestrator.network.clinicians import ClinicianNetwork
 from conference_orchestrator.scheduling.conferences import Conference
+from conference_orchestrator.scheduling.series import Series
 from conference_orchestrator.scheduling.sessions import Session
 from conference_orchestrator.scheduling.webinar_requests import WebinarRequest
 
@@ -63,7 +65,15 @@ def _own(by: Principal) -> ColumnElement[bool]:
         case Role.CLINICIAN:
             return Message.clinician_id == by.clinician_id
         case Role.COORDINATOR:
-            return _of_conference(exists().where(Session.id == Conference.session_id, Session.group_id == by.group_id))
+            of_session = exists().where(Session.id == Conference.session_id, Session.group_id == by.group_id)
+            # Of a round that somebody holds as one entry there are mails that belong to no conference.
+            to_series = (
+                select(SeriesInvitation.id)
+                .join(SeriesCalendar, SeriesCalendar.uid == SeriesInvitation.uid)
+                .join(Series, Series.id == SeriesCalendar.series_id)
+                .where(Series.group_id == by.group_id)
+            )
+            return or_(_of_conference(of_session), Message.link_subject.in_(to_series))
         case Role.REFERENCE_CENTRE:
             return _of_conference(
                 exists().where(

@@ -19,7 +19,7 @@ from conference_orchestrator.kernel import times
 from conference_orchestrator.kernel.database import Identified, Model, db, one_of
 from conference_orchestrator.ledger import series_content
 from conference_orchestrator.ledger.invitations import JUST_NOW, REPAIRED, Answer, Method
-from conference_orchestrator.ledger.series_content import Change, SeriesContent
+from conference_orchestrator.ledger.series_content import Change, SeriesContent, Single
 
 
 class SeriesCalendar(Model):
@@ -55,8 +55,13 @@ class SeriesInvitation(Identified, Model):
     sent_at: Mapped[datetime]
     answer: Mapped[str | None]
     answered_at: Mapped[datetime | None]
+    # The SEQUENCE that was answered, by mail or by link; the DTSTAMP of an answer by mail.
     answered_sequence: Mapped[int | None]
     answered_stamp: Mapped[datetime | None]
+
+    def answer_on(self, on: datetime, content: SeriesContent, *, of_date: str | None) -> str | None:
+        """The answer that counts for the session of that start: what was said to its date, else to the whole."""
+        return of_date or (self.answer if content.is_answered_with_all(on, self.answered_sequence) else None)
 
 
 class OccurrenceAnswer(Identified, Model):
@@ -76,7 +81,10 @@ class OccurrenceAnswer(Identified, Model):
 
 @dataclass(frozen=True)
 class Step:
-    """One object to send to one person: the whole series, or with `on` one date of it."""
+    """One object to send to one person: the whole series, or with `on` one date of it.
+
+    `before`: the session of that date as the person's calendar shows it until then.
+    """
 
     invitation: SeriesInvitation
     method: Method
@@ -84,13 +92,14 @@ class Step:
     number: int
     is_new: bool = False
     on: datetime | None = None
+    before: Single | None = None
     changed: tuple[str, ...] = ()
 
 
 def issue(
     uid: str, content: SeriesContent | None, wanted: Mapping[UUID, bool], *, series_id: UUID, at: datetime
 ) -> tuple[list[Step], SeriesContent | None]:
-    """Make the ledger say that exactly the `wanted` hold the object as it is now; what to send, what it said before.
+    """Make the ledger say that exactly the `wanted` hold the object as it is now; what to send, and what it says.
 
     `wanted` tells of each person whether each change comes as the whole series. Without `content` nobody holds it.
     An answer to a date that is held at another time now was to something else.
@@ -98,7 +107,7 @@ def issue(
     state = _locked(uid, content, series_id=series_id, at=at)
     if state is None:
         return [], None
-    before = SeriesContent.from_json(state.content)
+    before = shown = SeriesContent.from_json(state.content)
     rows = db.session.scalars(select(SeriesInvitation).where(SeriesInvitation.uid == uid)).all()
     held = {row.clinician_id: row for row in rows}
     holding = {person: row for person, row in held.items() if row.method == Method.REQUEST}
@@ -112,7 +121,8 @@ def issue(
         moved = _moved(before, content)
         _forget_answers(uid, content, moved, holding.values())
         timed = {**before.timed, **dict.fromkeys(moved, state.sequence)}
-        state.content = replace(content, timed=timed).to_json()
+        shown = replace(content, timed=timed)
+        state.content = shown.to_json()
     steps = [_step(row, Method.CANCEL, state, at=at) for row in leaving]
     for person in sorted(wanted):
         row = holding.get(person)
@@ -123,7 +133,7 @@ def issue(
         elif seen:
             assert content is not None, "there is something to see"
             steps += _changes(row, seen, before, content, state, is_whole=wanted[person], at=at)
-    return steps, before
+    return steps, shown
 
 
 def keep(uid: str, content: SeriesContent, *, series_id: UUID, at: datetime) -> None:
@@ -174,6 +184,20 @@ def held_by(clinician_id: UUID) -> Sequence[str]:
     ).all()
 
 
+def of_date(series_id: UUID, on: date, people: Collection[UUID]) -> dict[UUID, SeriesInvitation]:
+    """Who of the people holds the series with that date, and the invitation of each."""
+    held: dict[UUID, SeriesInvitation] = {}
+    for state in open_of_series(series_id):
+        if SeriesContent.from_json(state.content).covers(on):
+            mine = select(SeriesInvitation).where(
+                SeriesInvitation.uid == state.uid,
+                SeriesInvitation.clinician_id.in_(people),
+                SeriesInvitation.method == Method.REQUEST,
+            )
+            held |= {row.clinician_id: row for row in db.session.scalars(mine)}
+    return held
+
+
 def invitation(uid: str, clinician_id: UUID, *, lock: bool = False) -> SeriesInvitation | None:
     """That the person holds, or held, the series; None for who never did."""
     statement = select(SeriesInvitation).where(
@@ -197,12 +221,12 @@ def by_id(invitation_id: UUID) -> SeriesInvitation | None:
     return db.session.scalar(select(SeriesInvitation).where(SeriesInvitation.id == invitation_id))
 
 
-def answered(uid: str, clinician_id: UUID) -> set[date]:
-    """The dates to which the person has answered by themselves."""
-    statement = select(OccurrenceAnswer.occurrence_on).where(
+def answered(uid: str, clinician_id: UUID) -> dict[date, str]:
+    """What the person has answered to dates by themselves."""
+    statement = select(OccurrenceAnswer.occurrence_on, OccurrenceAnswer.answer).where(
         OccurrenceAnswer.uid == uid, OccurrenceAnswer.clinician_id == clinician_id
     )
-    return set(db.session.scalars(statement))
+    return {row.occurrence_on: row.answer for row in db.session.execute(statement)}
 
 
 def answers_to(
@@ -212,31 +236,31 @@ def answers_to(
     if not dates:
         return {}
     held = (
-        select(SeriesCalendar, SeriesInvitation.clinician_id, SeriesInvitation.answer)
+        select(SeriesCalendar, SeriesInvitation)
         .join(SeriesInvitation, SeriesInvitation.uid == SeriesCalendar.uid)
         .where(SeriesCalendar.series_id.in_({series_id for series_id, _ in dates}))
         .where(SeriesInvitation.method == Method.REQUEST)
     )
-    rows = [(state, person, answer) for state, person, answer in db.session.execute(held)]
+    rows = [(state, whole) for state, whole in db.session.execute(held)]
     singles = {
         (one.uid, one.clinician_id, one.occurrence_on): one.answer
         for one in db.session.scalars(
             select(OccurrenceAnswer).where(
-                OccurrenceAnswer.uid.in_({state.uid for state, _, _ in rows}),
+                OccurrenceAnswer.uid.in_({state.uid for state, _ in rows}),
                 OccurrenceAnswer.occurrence_on.in_({on for _, on in dates}),
             )
         )
     }
-    contents = {state.uid: SeriesContent.from_json(state.content) for state, _, _ in rows}
+    contents = {state.uid: SeriesContent.from_json(state.content) for state, _ in rows}
     found: dict[tuple[UUID, date], dict[UUID, str]] = {}
-    for state, person, whole in rows:
+    for state, whole in rows:
         for series_id, on in dates:
             content = contents[state.uid]
             if state.series_id != series_id or not content.covers(on):
                 continue
-            of_all = None if content.is_moved(content.start_on(on)) else whole
-            if said := singles.get((state.uid, person, on), of_all):
-                found.setdefault((series_id, on), {})[person] = said
+            of_date = singles.get((state.uid, whole.clinician_id, on))
+            if said := whole.answer_on(content.start_on(on), content, of_date=of_date):
+                found.setdefault((series_id, on), {})[whole.clinician_id] = said
     return found
 
 
@@ -254,6 +278,22 @@ def answer_to(uid: str, clinician_id: UUID, on: date | None, *, at: datetime) ->
         )
     )
     return row or OccurrenceAnswer(uid=uid, clinician_id=clinician_id, occurrence_on=on, created_at=at)
+
+
+def keep_answer(
+    uid: str,
+    clinician_id: UUID,
+    on: date | None,
+    said: str,
+    *,
+    at: datetime,
+    sequence: int | None = None,
+    stamp: datetime | None = None,
+) -> None:
+    """What the person says to the date, or with None to the whole, counts; SEQUENCE and DTSTAMP of one by mail."""
+    row = answer_to(uid, clinician_id, on, at=at)
+    row.answer, row.answered_at, row.answered_sequence, row.answered_stamp = said, at, sequence, stamp
+    db.session.add(row)
 
 
 def _locked(uid: str, content: SeriesContent | None, *, series_id: UUID | None, at: datetime) -> SeriesCalendar | None:
@@ -310,12 +350,12 @@ def _changes(
 ) -> list[Step]:
     if seen.is_whole or is_whole:
         return [_step(row, Method.REQUEST, state, changed=("dates",), at=at)]
-    steps = [_step(row, Method.CANCEL, state, on=on, at=at) for on in seen.gone]
+    steps = [_step(row, Method.CANCEL, state, on=on, before=before.on(on), at=at) for on in seen.gone]
     # It still holds the series; only dates of it were taken back.
     row.method = Method.REQUEST
+    different = [(on, before.on(on), series_content.seen(before, after, on)) for on in seen.different]
     return steps + [
-        _step(row, Method.REQUEST, state, on=on, changed=series_content.seen(before, after, on), at=at)
-        for on in seen.different
+        _step(row, Method.REQUEST, state, on=on, before=held, changed=what, at=at) for on, held, what in different
     ]
 
 

@@ -75,8 +75,15 @@ class SeriesContent:
         return self.changed.get(on) or Single(on, on + (self.ends_at - self.starts_at))
 
     def is_moved(self, on: datetime) -> bool:
-        """Whether that session is held at another time than the rule gives: an answer to the whole was not to it."""
+        """Whether that session is held at another time than the rule gives."""
         return self.on(on)[:2] != (on, on + (self.ends_at - self.starts_at))
+
+    def is_answered_with_all(self, on: datetime, sequence: int | None) -> bool:
+        """Whether an answer to the whole, given with that SEQUENCE, was to that session too.
+
+        It is not to one that is moved, nor to one that was moved and has come back since.
+        """
+        return not self.is_moved(on) and (sequence is None or self.timed.get(on, 0) <= sequence)
 
     def to_json(self) -> dict[str, Any]:
         """As the database keeps it."""

@@ -121,11 +121,11 @@ def _of_series(facts: EventFacts, series: SeriesFacts, recipient: Reader) -> lis
     """
     zone, length = series.time_zone, series.ends_at - series.starts_at
     if facts.method == "CANCEL" and not series.is_whole:
-        gone = [SessionOfSeries(on=on, starts_at=on, ends_at=on + length) for on in series.left_out]
+        shown = {one.on: one for one in series.changed}
+        gone = [shown.get(on) or SessionOfSeries(on=on, starts_at=on, ends_at=on + length) for on in series.left_out]
         return [_session(facts, one, recipient, zone=zone) for one in gone]
     singles = [
-        _session(replace(facts, join_url=one.join_url), one, recipient, zone=zone)
-        for one in (series.changed if facts.method == "REQUEST" else ())
+        _session(facts, one, recipient, zone=zone) for one in (series.changed if facts.method == "REQUEST" else ())
     ]
     if not series.is_whole:
         return singles
@@ -145,7 +145,7 @@ def _of_series(facts: EventFacts, series: SeriesFacts, recipient: Reader) -> lis
 
 
 def _session(facts: EventFacts, one: SessionOfSeries, recipient: Reader, *, zone: str) -> icalendar.Event:
-    event = _event(facts, recipient)
+    event = _event(replace(facts, join_url=one.join_url, attendee_status=one.attendee_status), recipient)
     _add(event, "dtstart", one.starts_at, zone=zone)
     _add(event, "dtend", one.ends_at, zone=zone)
     _add(event, "recurrence-id", one.on, zone=zone)

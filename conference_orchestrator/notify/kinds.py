@@ -173,6 +173,7 @@ class SessionOfSeries:
     """A session of a series that is not as the rule says, or has a link: `on` is the instant that the rule gives.
 
     `entry` is the invitation whose personal link stands for `join_url`, which is then made when the mail is sent.
+    `attendee_status` is the answer that counts for this date.
     """
 
     on: datetime
@@ -180,6 +181,7 @@ class SessionOfSeries:
     ends_at: datetime
     join_url: str | None = None
     entry: str | None = None
+    attendee_status: Answer = "NEEDS-ACTION"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +190,8 @@ class SeriesFacts:
 
     `starts_at` and `ends_at` are those of its first session, `until` is the start of its last one (None: until further
     notice), `left_out` the starts that the rule gives and that are not held. `is_whole`: the object tells the whole
-    series; otherwise only the `changed` sessions, or for a cancellation those `left_out`.
+    series; otherwise only the `changed` sessions, or for a cancellation those `left_out`, of which `changed` tells when
+    calendars show them if not as the rule says.
     """
 
     rule: str

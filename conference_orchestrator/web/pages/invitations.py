@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from flask import redirect, render_template, request, url_for
 from werkzeug import Response
 
@@ -49,9 +51,17 @@ def answer(token: str) -> Response:
     said = request.form.get("answer", "")
     if said not in list(Answer):
         raise Invalid({"answer": f"Answer with one of {', '.join(Answer)}."})
-    if not series_answering.answer(token, Answer(said)):
+    if not series_answering.answer(token, Answer(said), on=_date()):
         answering.answer(token, Answer(said))
     return redirect(url_for("pages.invitation", token=token), 303)
+
+
+def _date() -> date | None:
+    """The date of a series that is answered; None for all of them, and for a single meeting."""
+    try:
+        return date.fromisoformat(request.form["on"]) if "on" in request.form else None
+    except ValueError:
+        raise Invalid({"on": "A date looks like 2026-11-24."}) from None
 
 
 @pages.post("/i/<token>/repair")
@@ -68,7 +78,7 @@ def _series(view: SeriesView, token: str) -> str:
         view=view,
         token=token,
         network=networks.get(view.network_id),
-        coming=[(span(starts_at, ends_at, zone), said) for starts_at, ends_at, said in view.coming],
+        coming=[(span(one.starts_at, one.ends_at, zone), one) for one in view.coming],
         answers=ANSWERS,
         answered=moment(view.answered_at, zone) if view.answered_at else None,
     )

@@ -109,7 +109,7 @@ def test_who_does_not_hold_the_series_cannot_answer_it(by_series: Mailroom) -> N
 
 def test_an_answer_to_a_round_that_has_ended_is_ignored(by_series: Mailroom) -> None:
     answer = said(by_series, "ACCEPTED", sequence=5)
-    (series,) = arranging.series_of(by_series.group.id, by=HELPDESK)
+    (series,) = arranging.series_of(by_series.group.id, by=HELPDESK).items
     arranging.close_series(series.id, by=HELPDESK)
     settle(by_series.house, *WORK)
     assert by_series.takes(answer).state == "ignored"

@@ -8,8 +8,9 @@ from uuid import UUID
 import pytest
 
 from conference_orchestrator.flows.hosting import provider_named
-from conference_orchestrator.network.expert_groups import ExpertGroup
+from conference_orchestrator.network.expert_groups import CalendarStyle, ExpertGroup
 from tests.faulty_provider import FaultyProvider
+from tests.flows.inviting.series_mails import choose
 from tests.house import House
 from tests.mails import WORK, Mails
 from tests.scene import Scene, settle
@@ -56,3 +57,13 @@ def invited(request_id: UUID, mails: Mails) -> Mails:
     """The same, after the first invitations."""
     mails()
     return mails
+
+
+@pytest.fixture
+def anna_by_series(
+    house: House, scene: Scene, people: SimpleNamespace, group: ExpertGroup, mails: Mails
+) -> SimpleNamespace:
+    """Anna holds the series as one object, Emil its sessions; nobody has a case yet."""
+    choose(group, people.anna.id, CalendarStyle.SERIES)
+    settle(house, *WORK)
+    return people

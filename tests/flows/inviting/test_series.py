@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
 from datetime import UTC, date, datetime, time, timedelta
 from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
 
 from conference_orchestrator.flows import (
     arranging,
     calendars,
     delivering,
     directory,
-    expecting,
     inviting,
     rounds,
     series_answering,
 )
 from conference_orchestrator.flows.hosting import provider_named
-from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import NotFound
 from conference_orchestrator.kernel.principal import Principal, Role
 from conference_orchestrator.kernel.transaction import transaction
@@ -30,8 +25,8 @@ from conference_orchestrator.ledger import series_calendars
 from conference_orchestrator.ledger.invitations import Answer
 from conference_orchestrator.ledger.messages import Message
 from conference_orchestrator.network.expert_groups import CalendarStyle, ExpertGroup
-from conference_orchestrator.scheduling.series import Series
 from tests.faulty_provider import FaultyProvider
+from tests.flows.inviting.series_mails import answers, choose, ics, series_of
 from tests.house import HELPDESK, House
 from tests.mails import WORK, Mails, erase, move_session
 from tests.scene import Scene, settle
@@ -40,36 +35,12 @@ FIRST = datetime(2026, 11, 24, 10, tzinfo=UTC)
 WEEK = timedelta(weeks=1)
 
 
-@pytest.fixture
-def anna_by_series(
-    house: House, scene: Scene, people: SimpleNamespace, group: ExpertGroup, mails: Mails
-) -> SimpleNamespace:
-    """Anna holds the series as one object, Emil its sessions; nobody has a case yet."""
-    choose(group, people.anna.id, CalendarStyle.SERIES)
-    settle(house, *WORK)
-    return people
-
-
-def choose(group: ExpertGroup, clinician_id: UUID, style: CalendarStyle) -> None:
-    calendars.choose(group.id, clinician_id, style, by=HELPDESK)
-
-
-def series_of(group: ExpertGroup) -> Series:
-    return db.session.scalars(select(Series).where(Series.group_id == group.id)).one()
-
-
 def dates(told: list[str]) -> list[datetime]:
     return [datetime.fromisoformat(one) for one in told]
 
 
 def changed(message: Message) -> list[datetime]:
     return dates([one["on"] for one in message.facts["series"]["changed"]])
-
-
-def ics(message: Message) -> list[str]:
-    mail = email.message_from_bytes(delivering.mail(message), policy=email.policy.default)
-    (part,) = [part for part in mail.walk() if part.get_content_type() == "text/calendar"]
-    return part.get_content().splitlines()
 
 
 def test_who_chooses_the_series_gets_it_whole_before_any_case_is_there(
@@ -332,13 +303,6 @@ def test_an_answer_to_the_series_counts_for_each_session_until_its_time_changes(
     move_session(scene, group, hours=1)
     settle(house, *WORK)
     assert answers(scene, group, anna_by_series.anna.id) == [None, "accepted", "declined", "accepted"]
-
-
-def answers(scene: Scene, group: ExpertGroup, person: UUID) -> list[str | None]:
-    db.session.rollback()
-    found = [scene.session(group, number) for number in range(4)]
-    expected = expecting.expected_at(found)
-    return [next(e.answer for e in expected[of.id] if e.clinician_id == person) for of in found]
 
 
 def test_the_mail_holds_one_object_with_the_dates_as_the_rule_gives_them(

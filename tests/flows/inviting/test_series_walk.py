@@ -137,7 +137,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 5))
     def take_an_exception_back(self, number: int) -> None:
-        found = arranging.exceptions_of(self._series.id, by=HELPDESK)
+        found = arranging.exceptions_of(self._series.id, by=HELPDESK).items
         if found:
             on = found[number % len(found)].occurrence_on
             self._try(lambda: arranging.remove_exception(self._series.id, on, by=HELPDESK))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
-from conference_orchestrator.flows import arranging, calendars
+from conference_orchestrator.flows import arranging, calendars, rounds
 from conference_orchestrator.kernel import links
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.ledger.messages import Message
 from conference_orchestrator.ledger.series_calendars import SeriesInvitation
 from conference_orchestrator.network.clinicians import Clinician
 from conference_orchestrator.network.expert_groups import CalendarStyle, ExpertGroup
+from conference_orchestrator.scheduling import sessions
+from conference_orchestrator.scheduling.sessions import Session
 from tests.house import HELPDESK
 from tests.web.pages.visiting import ANNA, BRUNO, token_in
 
@@ -61,11 +64,32 @@ def test_another_word_is_no_answer_to_a_series(by_series):
     assert "none yet" in by_series.get(link(by_series)).text
 
 
+def test_a_session_that_was_moved_is_answered_by_itself(by_series):
+    with by_series.app.app_context():
+        far = db.session.scalars(select(Session.id).order_by(Session.starts_at).offset(8)).first()
+        rounds.move(far, sessions.get(far).starts_at + timedelta(hours=2), by=HELPDESK)
+    by_series.work()
+    path = link(by_series)
+    by_series.post(path, {"answer": "accepted"})
+    assert re.search(r"Tuesday 19 January 2027, 12:00-12:40 \(moved\):\s+none yet", by_series.get(path).text)
+    answer = by_series.post(path, {"answer": "declined", "on": "2027-01-19"})
+    assert (answer.status_code, answer.location) == (303, path)
+    page = by_series.get(path).text
+    assert (page.count('state declined">'), page.count('state accepted">')) == (1, 6)
+
+
+@pytest.mark.parametrize("on", ["2026-11-25", "soon"])
+def test_a_date_that_the_series_does_not_have_takes_no_answer(by_series, on):
+    path = link(by_series)
+    assert by_series.post(path, {"answer": "declined", "on": on}).status_code == 422
+    assert "state declined" not in by_series.get(path).text
+
+
 def test_a_round_that_has_ended_takes_no_answer(by_series):
     path = link(by_series)
     with by_series.app.app_context():
         group = db.session.scalars(select(ExpertGroup.id)).one()
-        (series,) = arranging.series_of(group, by=HELPDESK)
+        (series,) = arranging.series_of(group, by=HELPDESK).items
         arranging.close_series(series.id, by=HELPDESK)
     csrf = token_in(by_series.get(path).text)
     by_series.work()
