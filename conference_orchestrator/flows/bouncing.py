@@ -69,7 +69,7 @@ def _of_message(tx: Transaction, bounce: Bounce, message: Message, kept: Inbound
     if message.address.lower() != bounce.recipient:
         said = f"A mail to {message.address} was handed on and refused there. {told}."
         return Fate(state=State.OPEN, detail=said, **whose)
-    if message.state == messages.State.SENT:
+    if _has_gone(message):
         message.state, message.last_answer = messages.State.FAILED, f"It came back: {told}"[:500]
     if not is_of_the_address(bounce.status):
         return Fate(state=State.COUNTED, detail=f"{told}. The address stays in use.", **whose)
@@ -77,6 +77,12 @@ def _of_message(tx: Transaction, bounce: Bounce, message: Message, kept: Inbound
         return Fate(state=State.OPEN, detail=f"Mail to ourselves comes back. {told}.", **whose)
     _suppress(tx, bounce, message, kept)
     return Fate(state=State.COUNTED, detail=f"{told}. Nothing more is sent to the address.", **whose)
+
+
+def _has_gone(message: Message) -> bool:
+    """Whether it was taken, also by a server whose answer was lost. What a person has sent again goes all the same."""
+    is_in_doubt = message.state == messages.State.DEFERRED and message.lost_answers > 0
+    return message.state in {messages.State.SENT, messages.State.AMBIGUOUS} or is_in_doubt
 
 
 def _suppress(tx: Transaction, bounce: Bounce, message: Message, kept: InboundMail) -> None:

@@ -22,12 +22,11 @@ from sqlalchemy import Connection, Row, select
 from conference_orchestrator.flows import suppressing
 from conference_orchestrator.kernel import links, ports
 from conference_orchestrator.kernel.database import among
-from conference_orchestrator.kernel.errors import RuleBroken
 from conference_orchestrator.kernel.outbox import Rank, Task
-from conference_orchestrator.kernel.principal import Principal
 from conference_orchestrator.kernel.times import Clock, rfc3339
 from conference_orchestrator.kernel.transaction import Transaction, steps, transaction
 from conference_orchestrator.ledger import messages, suppressions
+from conference_orchestrator.ledger.marks import Marks
 from conference_orchestrator.ledger.messages import Draft, Message, Outcome, Recipient, State
 from conference_orchestrator.ledger.suppressions import Reason, Scope
 from conference_orchestrator.network import clinicians
@@ -126,7 +125,7 @@ def deliver(message_ids: Sequence[UUID]) -> None:
         with transaction() as tx:
             soonest = max(min(at for _, at, _ in rest), tx.now + timedelta(seconds=1))
             rank = min(rank for *_, rank in rest)
-            tx.after(_task([message_id for message_id, *_ in rest], rank=rank, due_at=soonest))
+            tx.after(deliver_later([message_id for message_id, *_ in rest], rank=rank, due_at=soonest))
 
 
 def deliver_overdue() -> None:
@@ -135,35 +134,18 @@ def deliver_overdue() -> None:
         tx.after(*_tasks(messages.overdue(before=tx.now - LOST_AFTER)))
 
 
-def retry(message_id: UUID, *, by: Principal) -> Message:
-    """The helpdesk sends a message again that failed, may not have arrived, or did arrive but is not found any more.
-
-    It keeps its Message-ID. RuleBroken for one that is on its way, was held back, or was replaced by a later one.
-    """
-    with transaction() as tx:
-        message = messages.get(message_id, lock=True)
-        if message.state not in {State.FAILED, State.AMBIGUOUS, State.DEFERRED, State.SENT}:
-            raise RuleBroken(f"This message is {message.state}; only one that failed or was sent is sent again.")
-        if message.state != State.DEFERRED and messages.is_replaced(message):
-            raise RuleBroken("This message tells what is not so any more; send the latest one of this invitation.")
-        message.state, message.due_at, message.lost_answers = State.DEFERRED, tx.now, 0
-        message.last_answer = f"repeated by {by}"
-        tx.record("delivery.retry", message, by=by)
-        tx.after(_task([message.id], rank=Rank.URGENT))
-    return message
-
-
 def _tasks(message_ids: Iterable[tuple[UUID, int]]) -> list[Task]:
     """The batches in which the messages go, each given with its rank, the most urgent first."""
     made = []
     ordered = sorted(message_ids, key=lambda one: one[1])
     for rank, alike in groupby(ordered, key=lambda one: one[1]):
         part = [message_id for message_id, _ in alike]
-        made += [_task(part[start : start + BATCH], rank=Rank(rank)) for start in range(0, len(part), BATCH)]
+        made += [deliver_later(part[start : start + BATCH], rank=Rank(rank)) for start in range(0, len(part), BATCH)]
     return made
 
 
-def _task(message_ids: Sequence[UUID], *, rank: Rank = Rank.NORMAL, due_at: datetime | None = None) -> Task:
+def deliver_later(message_ids: Sequence[UUID], *, rank: Rank = Rank.NORMAL, due_at: datetime | None = None) -> Task:
+    """The task that sends the messages, at most `BATCH`."""
     return Task(kind="deliver", payload={"messages": [str(i) for i in message_ids]}, rank=rank, due_at=due_at)
 
 
@@ -186,19 +168,22 @@ def _send_taken(
     connection: Connection, way: _WayOut, taken: Sequence[Row[Any]], *, worker: str, until: datetime
 ) -> int:
     """Send what was claimed; how many came to their end."""
-    withheld, finished, back = _withheld(connection, taken), 0, []
-    for row, mail in _composed(taken, withheld):
-        now, domain = way.clock.now(), _domain(row)
-        if now > until:
-            back.append(row.id)
-        elif (may_go_at := way.pace.may_go(domain, now)) > now:
-            messages.release(connection, [row.id], worker=worker)
-            messages.postpone(connection, row.id, until=may_go_at, answer=f"waits: mails to {domain} go too fast")
-        else:
-            done = mail if isinstance(mail, Outcome) else _send(way, row, mail)
-            finished += messages.mark(connection, done, worker=worker) and done.state in messages.ENDED
-    messages.release(connection, back, worker=worker)
-    return finished
+    back: list[UUID] = []
+    held: list[tuple[UUID, datetime, str]] = []
+    withheld = _withheld(connection, taken)
+    with Marks(connection, worker=worker) as marks:
+        for row, mail in _composed(taken, withheld):
+            now, domain = way.clock.now(), _domain(row)
+            if now > until:
+                back.append(row.id)
+            elif (may_go_at := way.pace.may_go(domain, now)) > now:
+                held.append((row.id, may_go_at, f"waits: mails to {domain} go too fast"))
+            else:
+                marks.write(mail if isinstance(mail, Outcome) else _send(way, row, mail))
+    messages.release(connection, [*back, *(message_id for message_id, _, _ in held)], worker=worker)
+    for message_id, may_go_at, why in held:
+        messages.postpone(connection, message_id, until=may_go_at, answer=why)
+    return marks.ended
 
 
 def _composed(taken: Sequence[Row[Any]], withheld: Mapping[UUID, str]) -> Iterator[tuple[Row[Any], bytes | Outcome]]:
@@ -213,10 +198,14 @@ def _mail_or_end(row: Row[Any], withheld: str | None) -> bytes | Outcome:
     try:
         return _mail(row, row.facts)
     except Exception as error:
-        # The message itself is at fault: the helpdesk sees it, and the other messages of the batch go out.
-        log.exception("message cannot be composed", message=str(row.id), kind=row.kind)
-        answer = f"It could not be composed: {type(error).__name__}"
-        return Outcome(message_id=row.id, state=State.FAILED, answer=answer)
+        log.exception("message is at fault", message=str(row.id), kind=row.kind)
+        return _at_fault(row, error)
+
+
+def _at_fault(row: Row[Any], error: Exception) -> Outcome:
+    """The helpdesk sees it, and the other messages of the batch go out."""
+    answer = f"It could not be composed: {type(error).__name__}"
+    return Outcome(message_id=row.id, state=State.FAILED, answer=answer)
 
 
 @dataclass(frozen=True)
@@ -276,6 +265,9 @@ def _send(way: _WayOut, row: Row[Any], mail: bytes) -> Outcome:
         if isinstance(error, TooFast):
             way.pace.too_fast(_domain(row), way.clock.now())
         return _again(row, error, now=way.clock.now())
+    except Exception as error:
+        log.exception("message is at fault", message=str(row.id), kind=row.kind)
+        return _at_fault(row, error)
     now = way.clock.now()
     way.pace.went(_domain(row), now)
     return Outcome(message_id=row.id, state=State.SENT, answer=answer, sent_at=now)
@@ -293,7 +285,7 @@ def _again(row: Row[Any], error: Deferred | Lost, *, now: datetime) -> Outcome:
     if isinstance(error, Lost):
         state = State.AMBIGUOUS
     else:
-        state = State.FAILED if now - row.created_at > PATIENCE else State.DEFERRED
+        state = State.FAILED if now - row.tried_since > PATIENCE else State.DEFERRED
     due_at = now + WAITS[min(row.attempts, len(WAITS)) - 1]
     return Outcome(message_id=row.id, state=state, answer=str(error), due_at=due_at, is_lost=isinstance(error, Lost))
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Protocol
 
 import pytz
@@ -41,6 +41,16 @@ class SystemClock:
 def is_zone(name: str) -> bool:
     """Whether `name` is an IANA zone, written exactly ("Europe/Berlin", not "europe/berlin")."""
     return name in pytz.all_timezones_set
+
+
+def zone_in_any_case(name: str) -> str | None:
+    """The IANA zone that somebody else means by `name`, whatever the case of its letters; None when there is none."""
+    return name if is_zone(name) else _zones_in_lower_case().get(name.lower())
+
+
+@cache
+def _zones_in_lower_case() -> dict[str, str]:
+    return {name.lower(): name for name in pytz.all_timezones}
 
 
 @lru_cache

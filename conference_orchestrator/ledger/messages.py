@@ -12,30 +12,28 @@ CANCEL never overtakes its REQUEST.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
+from zlib import crc32
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Dialect,
     Index,
-    Integer,
     Row,
-    String,
     Text,
     UniqueConstraint,
     and_,
-    bindparam,
     case,
     cast,
     exists,
     func,
+    literal,
     literal_column,
     null,
     or_,
@@ -111,6 +109,11 @@ class Message(Identified, Model):
     worker: Mapped[str | None]
     last_answer: Mapped[str | None]
     sent_at: Mapped[datetime | None]
+
+    @property
+    def revision(self) -> int:
+        """A number made of its fate: who sends marks many rows at a time, and counts no changes."""
+        return crc32(f"{self.state} {self.attempts} {self.due_at} {self.last_answer}".encode()) % 10**9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,10 +200,10 @@ def claim(connection: Connection, message_ids: Sequence[UUID], *, worker: str, n
     The rows stand in the given order, `facts` as the text of a JSON document.
     """
     ready = or_(
-        _is(Message, State.QUEUED, State.DEFERRED),
-        and_(_is(Message, State.AMBIGUOUS), Message.lost_answers <= AMBIGUOUS_BUDGET),
+        is_one_of(Message, State.QUEUED, State.DEFERRED),
+        and_(is_one_of(Message, State.AMBIGUOUS), Message.lost_answers <= AMBIGUOUS_BUDGET),
         # Its sender died between the sending and the mark: it goes again, with the same Message-ID.
-        and_(_is(Message, State.SENDING), Message.lease_until < now),
+        and_(is_one_of(Message, State.SENDING), Message.lease_until < now),
     )
     free = select(Message.id).where(among(Message.id, message_ids), Message.due_at <= now, ready)
     # Two workers may take parts of the same batch: neither waits for the other.
@@ -209,6 +212,7 @@ def claim(connection: Connection, message_ids: Sequence[UUID], *, worker: str, n
         update(Message)
         .where(Message.id.in_(free))
         .values(state=State.SENDING, worker=worker, lease_until=now + LEASE, attempts=Message.attempts + 1)
+        .values(tried_since=func.coalesce(Message.tried_since, literal(now, Message.tried_since.type)))
         .returning(*_shown())
     )
     found = {row.id: row for row in connection.execute(taking)}
@@ -221,24 +225,6 @@ def _shown() -> list[ColumnElement[Any]]:
     return [cast(one, Text).label("facts") if one is columns.facts else one for one in columns]
 
 
-def mark(connection: Connection, done: Outcome, *, worker: str) -> bool:
-    """Write down how the sending ended; False when the message has gone to another worker meanwhile."""
-    statement = _mark(connection.dialect)
-    given = statement.bound(
-        {
-            "of": done.message_id,
-            "by": worker,
-            "new_state": done.state.value,
-            "answer": done.answer[:500],
-            "next_at": done.due_at,
-            "taken_at": done.sent_at,
-            "lost": int(done.is_lost),
-        }
-    )
-    is_marked: bool = connection.connection.driver_connection.execute(statement.text, given).rowcount == 1  # type: ignore[union-attr]
-    return is_marked
-
-
 def release(connection: Connection, message_ids: Sequence[UUID], *, worker: str) -> None:
     """Give back what was claimed and not sent, as if it had never been taken."""
     if not message_ids:
@@ -248,16 +234,17 @@ def release(connection: Connection, message_ids: Sequence[UUID], *, worker: str)
         (Message.attempts > 1, literal_column(f"'{State.DEFERRED}'")),
         else_=literal_column(f"'{State.QUEUED}'"),
     )
-    in_hand = Message.id.in_(message_ids), Message.worker == worker, _is(Message, State.SENDING)
+    in_hand = Message.id.in_(message_ids), Message.worker == worker, is_one_of(Message, State.SENDING)
+    tried_since = case((Message.attempts > 1, Message.tried_since), else_=null())
     back = {"state": before, "attempts": Message.attempts - 1, "worker": None, "lease_until": None}
-    connection.execute(update(Message).where(*in_hand).values(**back))
+    connection.execute(update(Message).where(*in_hand).values(**back, tried_since=tried_since))
 
 
 def postpone(connection: Connection, message_id: UUID, *, until: datetime, answer: str) -> None:
     """Let the message wait without an attempt: nobody has it in hand, and it is not its own fault."""
-    in_wait = _is(Message, State.QUEUED, State.DEFERRED, State.AMBIGUOUS)
+    in_wait = is_one_of(Message, State.QUEUED, State.DEFERRED, State.AMBIGUOUS)
     later = update(Message).where(Message.id == message_id, in_wait, Message.due_at < until)
-    state = case((_is(Message, State.QUEUED), State.DEFERRED), else_=Message.state)
+    state = case((is_one_of(Message, State.QUEUED), State.DEFERRED), else_=Message.state)
     connection.execute(later.values(state=state, due_at=until, last_answer=answer[:500]))
 
 
@@ -293,9 +280,22 @@ def get(message_id: UUID, *, lock: bool = False) -> Message:
 
 
 def is_replaced(message: Message) -> bool:
-    """Whether a later one of its chain was written: sent now, the message would tell what is not so any more."""
-    statement = select(Message.id).where(Message.chain == message.chain, Message.number > message.number)
-    return db.session.scalar(statement.limit(1)) is not None
+    """Whether a later one of its chain was written: sent now, the message would tell what is not so any more.
+
+    What tells single dates of a series is replaced by what tells the same dates, or the whole.
+    """
+    later = select(Message.facts).where(Message.chain == message.chain, Message.number > message.number)
+    mine = _dates_told(message.facts)
+    told = [_dates_told(facts) for facts in db.session.scalars(later)]
+    return any(mine is None or dates is None or mine & dates for dates in told)
+
+
+def _dates_told(facts: Mapping[str, Any]) -> set[str] | None:
+    """The dates of a series of which the calendar object tells; None for one that tells all that there is to tell."""
+    series = facts.get("series")
+    if series is None or series["is_whole"]:
+        return None
+    return {*series["left_out"], *(one["on"] for one in series["changed"])}
 
 
 def _waits_for_another() -> ColumnElement[bool]:
@@ -309,49 +309,12 @@ def _goes_before(earlier: type[Message]) -> list[ColumnElement[bool]]:
 
 def _still_to_go(of: type[Message]) -> ColumnElement[bool]:
     return or_(
-        _is(of, State.QUEUED, State.SENDING, State.DEFERRED),
-        and_(_is(of, State.AMBIGUOUS), of.lost_answers <= AMBIGUOUS_BUDGET),
+        is_one_of(of, State.QUEUED, State.SENDING, State.DEFERRED),
+        and_(is_one_of(of, State.AMBIGUOUS), of.lost_answers <= AMBIGUOUS_BUDGET),
     )
 
 
-def _is(of: type[Message], *allowed: State) -> ColumnElement[bool]:
+def is_one_of(of: type[Message], *allowed: State) -> ColumnElement[bool]:
+    """Whether the message is in one of these states."""
     # Spelt out: a list of values is put into the text of the statement anew each time, which costs more than sending.
     return of.state.in_([literal_column(f"'{state}'") for state in allowed])
-
-
-@dataclass(frozen=True)
-class _Ready:
-    """A statement as the driver takes it: in a large mailing SQLAlchemy's way to it costs as much as the statement."""
-
-    text: str
-    places: Sequence[str] | None
-    bind: Mapping[str, Callable[[Any], Any]]
-
-    def bound(self, values: dict[str, Any]) -> Any:
-        """The values as the driver takes them, by name or in the order of their places."""
-        bind = self.bind
-        given = {name: bind[name](value) if name in bind else value for name, value in values.items()}
-        return given if self.places is None else tuple(given[name] for name in self.places)
-
-
-@cache
-def _mark(dialect: Dialect) -> _Ready:
-    marking = (
-        update(Message)
-        .where(Message.id == bindparam("of"), Message.worker == bindparam("by"), _is(Message, State.SENDING))
-        .values(
-            state=bindparam("new_state", type_=String),
-            lease_until=null(),
-            lost_answers=Message.lost_answers + bindparam("lost", type_=Integer),
-            last_answer=bindparam("answer", type_=String),
-            due_at=func.coalesce(bindparam("next_at", type_=Message.due_at.type), Message.due_at),
-            sent_at=func.coalesce(bindparam("taken_at", type_=Message.due_at.type), Message.sent_at),
-        )
-    )
-    compiled = marking.compile(dialect=dialect)
-    bind = {
-        name: processor
-        for name, parameter in compiled.binds.items()
-        if (processor := parameter.type.dialect_impl(dialect).bind_processor(dialect)) is not None
-    }
-    return _Ready(str(compiled), compiled.positiontup, bind)

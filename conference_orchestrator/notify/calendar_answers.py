@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from babel.core import get_global
 
 from conference_orchestrator.kernel.text import prose
-from conference_orchestrator.kernel.times import instant, is_zone
+from conference_orchestrator.kernel.times import instant, zone_in_any_case
 from conference_orchestrator.notify.content_lines import CalendarObject, Line, text_of
 from conference_orchestrator.notify.parts import Unreadable
 from conference_orchestrator.notify.received_text import plain_address, safe_line
@@ -130,7 +130,8 @@ def _address(line: Line) -> str | None:
     """The attendee's address; where the value is another kind of name, as in Apple's directory, the one beside it."""
     # A name with a colon that nobody quoted stands before the address (`CN=Dr: Ines Costa:mailto:...`).
     _, mailto, address = line.value.lower().rpartition("mailto:")
-    return plain_address(unquote(address)) if mailto else plain_address(line.parameters.get("EMAIL", line.value))
+    named = unquote(address).strip(" <>") if mailto else line.parameters.get("EMAIL", line.value)
+    return plain_address(named)
 
 
 def _occurrence(line: Line) -> tuple[datetime | None, date | None, str | None]:
@@ -173,7 +174,7 @@ def _zone(name: str) -> str | None:
         return "UTC"
     ends = ["/".join(name.split("/")[-words:]) for words in (3, 2)] if name.startswith("/") else []
     known = [name, *ends, get_global("windows_zone_mapping").get(name, "")]
-    return next((one for one in known if is_zone(one)), None)
+    return next((zone for one in known if (zone := zone_in_any_case(one))), None)
 
 
 def _sequence(line: Line | None) -> int:

@@ -28,12 +28,18 @@ from conference_orchestrator.notify.kinds import (
     DeskAlert,
     EventFacts,
     Facts,
+    InvitationCancel,
     Method,
+    RegistrationActivated,
     Reminder,
+    RequestReceived,
+    RequestReturned,
+    RequestWaiting,
     SlotOffer,
     WebinarApproved,
 )
 from conference_orchestrator.notify.reader import Reader
+from conference_orchestrator.notify.sentences import in_words
 
 TEMPLATES = Path(__file__).parent / "templates"
 Form = Literal["text", "html"]
@@ -99,7 +105,7 @@ def compose(facts: Facts, reader: Reader) -> Composed:
     language = languages.SOURCE if isinstance(facts, DeskAlert) else languages.language_of(reader.language)
     # Only the facts themselves: a nested value stays an object, so a template reads `privacy.url`.
     values = {field.name: getattr(facts, field.name) for field in dataclasses.fields(facts)}
-    values |= {"reader": reader, "language": language}
+    values |= {"reader": reader, "language": language, **_own_sentences(facts, language)}
     if isinstance(facts, Dated):
         values |= _times(facts, reader, language)
     calendar: CalendarPart | None = None
@@ -115,6 +121,21 @@ def compose(facts: Facts, reader: Reader) -> Composed:
         calendar=calendar,
         attachments=attachments,
     )
+
+
+def _own_sentences(facts: Facts, language: str) -> dict[str, Any]:
+    """Those of the facts that the service itself worded, in English, as the reader gets them."""
+    if isinstance(facts, RequestReceived | RequestReturned):
+        return {"missing": tuple(in_words(label, language) for label in facts.missing)}
+    if isinstance(facts, RequestWaiting):
+        return {"reason": in_words(facts.reason, language)}
+    if isinstance(facts, InvitationCancel) and facts.reason:
+        return {"reason": in_words(facts.reason, language)}
+    if isinstance(facts, RegistrationActivated):
+        title, body = facts.instructions.title, facts.instructions.body
+        said = "\n\n".join(in_words(part, language) for part in body.split("\n\n"))
+        return {"instructions": dataclasses.replace(facts.instructions, title=in_words(title, language), body=said)}
+    return {}
 
 
 def _render(language: str, form: Form, template: str, values: dict[str, Any]) -> str:

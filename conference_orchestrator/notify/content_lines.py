@@ -36,21 +36,24 @@ class Line:
 
 @dataclass(frozen=True)
 class CalendarObject:
-    """The first VCALENDAR of a text: every METHOD that it states, and the properties of each whole VEVENT."""
+    """A VCALENDAR of a text: every METHOD that it states, and the properties of each whole VEVENT."""
 
     methods: tuple[str, ...]
     events: tuple[tuple[Line, ...], ...]
 
 
-def calendar_object(data: bytes, charset: str | None) -> CalendarObject:
-    """The object in these bytes. Raises Unreadable when there is none, when it was cut off, or beyond a bound."""
+def calendar_objects(data: bytes, charset: str | None) -> Iterator[CalendarObject]:
+    """The objects in these bytes. Raises Unreadable when there is none, when one was cut off, or beyond a bound."""
     if len(data) > LARGEST:
         raise Unreadable(f"The calendar object in this mail is larger than {LARGEST // 1024} KB.")
     methods: list[str] = []
     events: list[tuple[Line, ...]] = []
     event: list[Line] = []
     for inside, line in _with_place(_lines(data, charset)):
-        if inside == ("VCALENDAR",) and line.name == "METHOD":
+        if inside == ("VCALENDAR",) and line.name == "END":
+            yield CalendarObject(tuple(methods), tuple(events))
+            methods, events = [], []
+        elif inside == ("VCALENDAR",) and line.name == "METHOD":
             methods.append(line.value.strip().upper())
         elif inside == ("VCALENDAR", "VEVENT") and line.name == "BEGIN":
             event = []
@@ -60,7 +63,6 @@ def calendar_object(data: bytes, charset: str | None) -> CalendarObject:
             event.append(line)
         if len(events) > MOST_EVENTS:
             raise Unreadable(f"The calendar object in this mail has more than {MOST_EVENTS} events.")
-    return CalendarObject(tuple(methods), tuple(events))
 
 
 def text_of(line: Line) -> str:
@@ -82,8 +84,9 @@ def _lines(data: bytes, charset: str | None) -> Iterator[Line]:
 
 
 def _with_place(lines: Iterator[Line]) -> Iterator[tuple[tuple[str, ...], Line]]:
-    """Each line of the first VCALENDAR with the components that it lies in, outermost first."""
+    """Each line of a VCALENDAR with the components that it lies in, outermost first; text between them is left out."""
     inside: tuple[str, ...] = ()
+    is_found = False
     for line in lines:
         name = line.value.strip().upper()
         if line.name == "BEGIN" and (inside or name == "VCALENDAR"):
@@ -98,6 +101,6 @@ def _with_place(lines: Iterator[Line]) -> Iterator[tuple[tuple[str, ...], Line]]
             yield inside, line
         if ends:
             inside = inside[:-1]
-            if not inside:
-                return
-    raise Unreadable("The calendar object in this mail was cut off." if inside else "It holds no calendar object.")
+        is_found = is_found or (ends and not inside)
+    if inside or not is_found:
+        raise Unreadable("The calendar object in this mail was cut off." if inside else "It holds no calendar object.")

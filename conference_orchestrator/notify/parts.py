@@ -11,14 +11,18 @@ import quopri
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
+from urllib.parse import unquote_to_bytes
 
-from conference_orchestrator.notify.received_text import decoded
+from conference_orchestrator.notify.received_text import decoded, header_text
 
 MOST_PARTS = 100
 DEEPEST = 10
 LONGEST_HEADER = 64 * 1024
 # Characters of one field of a header that are looked at.
 LONGEST_FIELD = 4000
+LONGEST_FILENAME = 255
+MOST_PIECES = 100
 
 Fields = Sequence[tuple[str, str]]
 
@@ -99,9 +103,9 @@ def _walk(header: Fields, body: bytes, *, depth: int) -> Iterator[Part]:
     yield Part(
         media_type=media_type,
         parameters=given,
-        # A name in the manner of RFC 2231 keeps its escapes: only its ending is asked for.
-        filename=(placed.get("filename") or placed.get("filename*") or given.get("name", "")).lower(),
-        encoding=field("content-transfer-encoding", header).lower(),
+        # Many programs write a name in encoded words (RFC 2047), though no parameter may have them.
+        filename=header_text(placed.get("filename") or given.get("name", ""), LONGEST_FILENAME).lower(),
+        encoding=_first_word(field("content-transfer-encoding", header)),
         body=body,
     )
 
@@ -125,7 +129,30 @@ def _parameters(value: str) -> dict[str, str]:
     for name, text in _PARAMETER.findall(value):
         plain = re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL) if text.startswith('"') else text
         given.setdefault(name.lower(), plain)
-    return given
+    whole = {name: text for name, text in given.items() if "*" not in name}
+    for name in {name.partition("*")[0] for name in given if "*" in name}:
+        whole.setdefault(name, _joined(name, given))
+    return whole
+
+
+def _joined(name: str, given: dict[str, str]) -> str:
+    """The value of a parameter with a charset, or in numbered pieces (RFC 2231). A star marks what has escapes."""
+    numbered = ((f"{name}*{number}*", f"{name}*{number}") for number in range(MOST_PIECES))
+    pieces = takewhile(bool, (next((one for one in either if one in given), "") for either in numbered))
+    data, charset = b"", ""
+    for piece in [f"{name}*"] if f"{name}*" in given else pieces:
+        value = given[piece]
+        if piece.endswith("*") and not data:
+            label, _quote, value = value.rpartition("'")
+            charset = label.partition("'")[0]
+        data += unquote_to_bytes(value) if piece.endswith("*") else value.encode()
+    return decoded(data, charset)
+
+
+def _first_word(value: str) -> str:
+    """The word of a field, without comments and what stands behind it."""
+    found = re.search(r"[\w-]+", re.sub(r"\([^()]*+\)", " ", value))
+    return found[0].lower() if found else ""
 
 
 def _from_base64(body: bytes) -> bytes:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from conference_orchestrator.notify.bounces import Bounce, bounces, message_id
 from conference_orchestrator.notify.calendar_answers import CalendarAnswer, answers, method_of
-from conference_orchestrator.notify.content_lines import calendar_object
+from conference_orchestrator.notify.content_lines import calendar_objects
 from conference_orchestrator.notify.mailbox import LARGEST_MAIL
 from conference_orchestrator.notify.origin import Verdict, authentication, sender
 from conference_orchestrator.notify.parts import Fields, Part, Unreadable, field, opened, parts
@@ -18,6 +18,8 @@ Kind = Literal["reply", "counter", "bounce", "auto-reply", "other", "unreadable"
 
 LONGEST_SUBJECT = 200
 _CALENDARS = ("text/calendar", "text/x-vcalendar", "application/ics", "application/calendar")
+# What such an object is sent as by programs that do not say what it is.
+_UNNAMED = {"text/plain", "application/octet-stream"}
 _BEGIN = b"BEGIN:VCALENDAR"
 _TNEF = {"application/ms-tnef", "application/vnd.ms-tnef"}
 
@@ -101,7 +103,7 @@ def _calendars(found: Sequence[Part]) -> list[Part]:
     return [
         *(part for media_type in _CALENDARS for part in found if part.media_type == media_type),
         *(part for part in plain if part.filename.endswith(".ics")),
-        *(part for part in plain if part.media_type == "text/plain" and part.content().lstrip().startswith(_BEGIN)),
+        *(part for part in plain if part.media_type in _UNNAMED and part.content().lstrip().startswith(_BEGIN)),
     ]
 
 
@@ -111,11 +113,11 @@ def _answer(calendars: Sequence[Part]) -> _Content:
     other = False
     for part in calendars:
         try:
-            heard = calendar_object(part.content(), part.parameters.get("charset"))
-            method = method_of(heard, mime=part.parameters.get("method"))
-            if method in {"REPLY", "COUNTER"}:
-                return _said(answers(heard, "COUNTER" if method == "COUNTER" else "REPLY"))
-            other = True
+            for heard in calendar_objects(part.content(), part.parameters.get("charset")):
+                method = method_of(heard, mime=part.parameters.get("method"))
+                if method in {"REPLY", "COUNTER"}:
+                    return _said(answers(heard, "COUNTER" if method == "COUNTER" else "REPLY"))
+                other = True
         except Unreadable as error:
             problem = problem or error
     if problem and not other:

@@ -62,7 +62,7 @@ def test_each_task_calls_its_flow_with_what_it_carries(monkeypatch: pytest.Monke
         hosting.ensure_later(one),
         hosting.issue_later(one),
         *tx.tasks,
-        delivering._task([one, two]),
+        delivering.deliver_later([one, two]),
         joining._welcome_task(Clinician(id=one), Network(id=two), "because"),
         attending.invite_panellists_later(one),
     ]

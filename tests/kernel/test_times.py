@@ -122,6 +122,14 @@ def test_an_unknown_zone_is_refused_by_name(name: str) -> None:
     assert list(refused.value.errors) == ["time_zone"]
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("europe/berlin", "Europe/Berlin"), ("Europe/Berlin", "Europe/Berlin"), ("UTC", "UTC"), ("Mars/Olympus", None)],
+)
+def test_a_zone_that_others_write_in_another_case_is_known(written: str, meant: str | None) -> None:
+    assert times.zone_in_any_case(written) == meant
+
+
 def test_naive_and_aware_are_never_confused() -> None:
     aware, naive = datetime(2026, 11, 24, 11, tzinfo=UTC), wall("2026-11-24T11:00")
     with pytest.raises(TypeError, match="a wall time is naive"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,6 +16,7 @@ from conference_orchestrator.kernel.errors import NotFound
 from conference_orchestrator.kernel.outbox import Rank
 from conference_orchestrator.kernel.transaction import steps, transaction
 from conference_orchestrator.ledger import messages
+from conference_orchestrator.ledger.marks import Marks
 from conference_orchestrator.ledger.messages import (
     AMBIGUOUS_BUDGET,
     LEASE,
@@ -159,15 +160,22 @@ def test_one_of_a_chain_waits_until_those_before_it_are_done(house: House, value
         assert claimed(connection, foreign, now=house.clock.at), "another person's chain is another one"
 
 
+def marked(connection: Connection, done: Outcome, *, worker: str) -> int:
+    """How many messages came to their end by this mark."""
+    with Marks(connection, worker=worker) as marks:
+        marks.write(done)
+    return marks.ended
+
+
 def test_only_the_worker_that_holds_a_message_marks_it(house: House) -> None:
     (message_id,) = write(draft("a"))
     with steps() as connection:
         claimed(connection, message_id, now=house.clock.at)
         failed = Outcome(message_id=message_id, state=State.FAILED, answer="no")
         sent = Outcome(message_id=message_id, state=State.SENT, answer="x" * 900)
-        assert not messages.mark(connection, failed, worker="other")
-        assert messages.mark(connection, sent, worker="me")
-        assert not messages.mark(connection, failed, worker="me")
+        assert not marked(connection, failed, worker="other")
+        assert marked(connection, sent, worker="me")
+        assert not marked(connection, failed, worker="me")
     assert (row(message_id).state, row(message_id).lease_until, len(row(message_id).last_answer)) == ("sent", None, 500)
 
 
@@ -186,8 +194,8 @@ def test_a_batch_is_claimed_at_once_but_for_what_another_worker_holds(house: Hou
 @pytest.mark.parametrize(
     "before",
     [
-        {"state": "queued", "attempts": 0},
-        {"state": "deferred", "attempts": 3},
+        {"state": "queued", "attempts": 0, "tried_since": None},
+        {"state": "deferred", "attempts": 3, "tried_since": datetime(2026, 11, 22, 9, tzinfo=UTC)},
         {"state": "ambiguous", "attempts": 2, "lost_answers": 1},
     ],
 )
@@ -210,7 +218,7 @@ def test_a_mark_keeps_what_it_does_not_tell(house: House) -> None:
     with steps() as connection:
         claimed(connection, message_id, now=now)
         lost = Outcome(message_id=message_id, state=State.AMBIGUOUS, answer="?", due_at=now + A_SECOND, is_lost=True)
-        messages.mark(connection, lost, worker="me")
+        assert not marked(connection, lost, worker="me"), "it has not come to its end"
     assert (row(message_id).sent_at, row(message_id).due_at) == (now - timedelta(days=1), now + A_SECOND)
     assert (row(message_id).attempts, row(message_id).lost_answers) == (1, 1)
 

@@ -104,6 +104,15 @@ def test_what_has_not_failed_changes_nothing(mailroom: Mailroom, action: str) ->
     assert (mail.state, sent_to("anna@hospital.example").state, suppressed()) == ("ignored", "sent", [])
 
 
+@pytest.mark.parametrize("state", ["ambiguous", "deferred"])
+def test_a_delivery_in_doubt_has_failed_too_when_it_comes_back(mailroom: Mailroom, state: str) -> None:
+    """The server took it without saying so: sent again, it would come back again."""
+    with transaction():
+        db.session.execute(update(Message).values(state=state, lost_answers=1))
+    mailroom.takes(came_back("anna@hospital.example", status="5.2.2"))
+    assert sent_to("anna@hospital.example").state == "failed"
+
+
 def test_a_delivery_that_goes_on_is_not_called_failed(mailroom: Mailroom) -> None:
     """It was sent again since; the address gets nothing more all the same."""
     with transaction():

@@ -1,23 +1,17 @@
-"""A later object never overtakes an earlier one, and what did not arrive is found and sent again."""
+"""A later object never overtakes an earlier one, and what nobody came back for is found."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
 
 from conference_orchestrator.flows import delivering
 from conference_orchestrator.flows.delivering import LOST_AFTER
-from conference_orchestrator.kernel.database import db
-from conference_orchestrator.kernel.errors import RuleBroken
-from conference_orchestrator.kernel.outbox import Rank
-from conference_orchestrator.kernel.transaction import transaction
-from conference_orchestrator.ledger.messages import Message
 from conference_orchestrator.notify.sending import Deferred, Lost, Refused
-from tests.house import HELPDESK, House
+from tests.house import House
 from tests.post import A_SECOND, DELIVER, Killed, Post, alert, chain, ids, sent_objects, tell, told
-from tests.scene import next_task, settle
+from tests.scene import settle
 
 
 def test_a_later_object_never_overtakes_an_earlier_one(house: House, post: Post) -> None:
@@ -104,48 +98,3 @@ def test_what_is_done_waits_or_is_in_hand_is_not_overdue(house: House, post: Pos
     delivering.deliver_overdue()
     assert [told("sent").state, told("waits").state, told("hand").state] == ["sent", "deferred", "sending"]
     assert house.queue.tasks == []
-
-
-@pytest.mark.parametrize("trouble", [[Refused("550")], [Lost("silence")] * 3, [Deferred("450")]])
-def test_the_helpdesk_sends_again_what_did_not_arrive(house: House, post: Post, trouble: list[Exception]) -> None:
-    post.troubles["a"] = [*trouble]
-    tell(alert("a"))
-    settle(house, DELIVER, moving_the_clock=isinstance(trouble[0], Lost))
-    house.queue.tasks.clear()
-    again = delivering.retry(told("a").id, by=HELPDESK)
-    assert (again.state, again.due_at, again.last_answer) == ("deferred", house.clock.at, "repeated by helpdesk")
-    assert next_task(house, DELIVER).rank == Rank.URGENT
-    settle(house, DELIVER)
-    assert told("a").state == "sent"
-    assert {identifier for _, identifier in post.sent} == {delivering.message_id(told("a").id)}
-
-
-def test_the_helpdesk_sends_again_what_arrived_but_is_not_found(house: House, post: Post) -> None:
-    tell(alert("a"))
-    settle(house, DELIVER)
-    delivering.retry(told("a").id, by=HELPDESK)
-    settle(house, DELIVER)
-    assert (told("a").state, told("a").attempts) == ("sent", 2)
-    assert post.sent == [("a", delivering.message_id(told("a").id))] * 2
-
-
-@pytest.mark.parametrize("state", ["queued", "sending", "suppressed"])
-def test_what_is_on_its_way_or_was_held_back_is_not_sent_again(house: House, post: Post, state: str) -> None:
-    tell(alert("a"))
-    with transaction():
-        db.session.execute(update(Message).values(state=state))
-    with pytest.raises(RuleBroken, match=state):
-        delivering.retry(told("a").id, by=HELPDESK)
-
-
-@pytest.mark.parametrize("trouble", [Refused("550"), None], ids=["failed", "sent"])
-def test_an_object_that_a_later_one_replaced_is_not_sent_again(
-    house: House, post: Post, trouble: Exception | None
-) -> None:
-    post.troubles["ines"] = [trouble, None]
-    tell(chain(1))
-    tell(chain(2))
-    settle(house, DELIVER)
-    request, _ = ids()
-    with pytest.raises(RuleBroken, match="not so any more"):
-        delivering.retry(request, by=HELPDESK)

@@ -94,6 +94,17 @@ def test_after_a_day_a_deferred_mail_has_failed(house: House, post: Post) -> Non
     assert told("a").attempts < 35
 
 
+def test_patience_is_counted_from_the_first_attempt(house: House, post: Post) -> None:
+    """What could not be tried, as the service was down, has its whole day still."""
+    post.troubles["a"] = [Deferred("450 greylisted")]
+    tell(alert("a"))
+    house.clock.move_on(PATIENCE + timedelta(hours=1))
+    delivering.deliver(ids())
+    assert told("a").state == "deferred"
+    settle(house, DELIVER)
+    assert told("a").state == "sent"
+
+
 def test_a_lost_answer_is_repeated_twice_with_the_same_message_id_and_then_left_to_a_human(
     house: House, post: Post
 ) -> None:

@@ -4,6 +4,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 from conference_orchestrator.notify import calendar, composing, languages
+from conference_orchestrator.notify.sentences import SENTENCES
 from tests.notify.words.keys import faults, keys
 
 EIGHT = {"en", "de", "fr", "it", "es", "pl", "nl", "pt"}
@@ -103,4 +104,4 @@ def test_every_text_that_a_mail_asks_for_is_a_key(asked, examples, in_language):
     for example in examples.values():
         in_language(example, "de")
     assert asked <= keys()
-    assert len(asked) > 0.8 * len(keys()), "the keys were not looked for where they are asked for"
+    assert len(asked) > 0.8 * len(keys() - set(SENTENCES)), "the keys were not looked for where they are asked for"
