@@ -48,6 +48,8 @@ def add(from_on: date, until_on: date, *, clinician: str | UUID | None = None, b
             raise Invalid({"until_on": "Must not be before from_on."})
         if until_on < today:
             raise Invalid({"until_on": "The absence is over already."})
+        if from_on > today + LONGEST:
+            raise Invalid({"from_on": "An absence begins at most two years from today."})
         if until_on - from_on > LONGEST:
             raise Invalid({"until_on": "An absence lasts at most two years."})
         clinicians.hold(person)
@@ -57,10 +59,11 @@ def add(from_on: date, until_on: date, *, clinician: str | UUID | None = None, b
     return added
 
 
-def remove(absence_id: UUID, *, by: Principal) -> None:
+def remove(absence_id: UUID, *, by: Principal, expected: int | None = None) -> None:
     """The clinician is not away after all. NotFound outside the asker's scope."""
     with transaction() as tx:
         removing = rosters.absence(absence_id, of=_people(by))
+        removing.must_match(expected)
         db.session.delete(removing)
         tx.record("absence.remove", audit.named(Clinician, removing.clinician_id), by=by)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import select
@@ -12,17 +11,18 @@ from conference_orchestrator.flows.directory import flush
 from conference_orchestrator.kernel import audit
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Conflict, NotFound
+from conference_orchestrator.kernel.paging import Page, Paging, page
 from conference_orchestrator.kernel.principal import Principal
 from conference_orchestrator.kernel.transaction import transaction
 from conference_orchestrator.network import clinicians
 from conference_orchestrator.network.clinicians import Clinician, ClinicianAddress
 
 
-def listed(clinician_id: UUID, *, by: Principal) -> Sequence[ClinicianAddress]:
-    """The person's further addresses, by address."""
+def listed(paging: Paging, clinician_id: UUID, *, by: Principal) -> Page[ClinicianAddress]:
+    """The person's further addresses, in the order in which they were entered."""
     person = clinicians.get(clinician_id, visible_to=by)
     statement = select(ClinicianAddress).where(ClinicianAddress.clinician_id == person.id)
-    return db.session.scalars(statement.order_by(ClinicianAddress.email)).all()
+    return page(statement, paging, by=[ClinicianAddress.created_at, ClinicianAddress.id])
 
 
 def add(clinician_id: UUID, email: str, *, by: Principal) -> ClinicianAddress:
@@ -44,7 +44,9 @@ def add(clinician_id: UUID, email: str, *, by: Principal) -> ClinicianAddress:
 def remove(clinician_id: UUID, address_id: UUID, *, by: Principal) -> None:
     """Forget a further address. NotFound when the person has no such one."""
     with transaction() as tx:
-        found = next((one for one in listed(clinician_id, by=by) if one.id == address_id), None)
+        person = clinicians.get(clinician_id, visible_to=by)
+        own = select(ClinicianAddress).where(ClinicianAddress.clinician_id == person.id)
+        found = db.session.scalar(own.where(ClinicianAddress.id == address_id))
         if found is None:
             raise NotFound("This clinician has no such address.")
         db.session.delete(found)

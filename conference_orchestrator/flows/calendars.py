@@ -15,13 +15,16 @@ from conference_orchestrator.network import clinicians, expert_groups
 from conference_orchestrator.network.expert_groups import CalendarStyle, Membership
 
 
-def choose(group_id: UUID, clinician_id: UUID, style: CalendarStyle, *, by: Principal) -> Membership:
+def choose(
+    group_id: UUID, clinician_id: UUID, style: CalendarStyle, *, by: Principal, expected: int | None = None
+) -> Membership:
     """Have the member hold the group's sessions that way from now on: what was held the other way is taken back.
 
     A member may choose for herself, the group's coordinator and the helpdesk for everybody; NotFound for the others.
     """
     with transaction() as tx:
         group = expert_groups.get(group_id, visible_to=by, lock=True)
+        group.must_match(expected)
         if by.role == Role.CLINICIAN and by.clinician_id != clinician_id:
             raise NotFound("This clinician is not a member of the group.")
         member = expert_groups.membership(group.id, clinician_id)

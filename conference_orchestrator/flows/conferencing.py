@@ -118,10 +118,11 @@ def cancel(conference_id: UUID, reason: str, *, by: Principal, expected: int | N
     return conference(conference_id, by=by)
 
 
-def retry(conference_id: UUID, *, by: Principal) -> ConferenceView:
+def retry(conference_id: UUID, *, by: Principal, expected: int | None = None) -> ConferenceView:
     """Try again what was given up, with a fresh budget of attempts. RuleBroken when nothing was given up."""
     with transaction() as tx:
         found = conferences.get(conference_id, visible_to=by, lock=True)
+        found.must_match(expected)
         if found.state not in {State.FAILED, State.DEGRADED, State.MISSING, State.WANTED}:
             raise RuleBroken(f"The conference is {found.state}: there is nothing to try again.", state=found.state)
         found.attempts = found.waits = 0

@@ -161,13 +161,20 @@ def store_group(values: Mapping[str, Any], *, by: Principal) -> tuple[ExpertGrou
 
 
 def add_member(
-    group_id: UUID, clinician: str | UUID, *, role: str, discipline: str | None = None, by: Principal
+    group_id: UUID,
+    clinician: str | UUID,
+    *,
+    role: str,
+    discipline: str | None = None,
+    by: Principal,
+    expected: int | None = None,
 ) -> Membership:
     """Take a clinician of the network, named by id or address, into the group. Conflict for a present member."""
     entered = {"clinician": clinician, "role": role, "discipline": discipline}
     values = fields.read(entered, entries.MEMBER)
     with transaction() as tx:
         group = expert_groups.get(group_id, visible_to=by, lock=True)
+        group.must_match(expected)
         present, outcome = store_member(group, values, at=tx.now)
         if outcome != Outcome.ADDED:
             raise Conflict(f"{present.clinician.name} is a member of this group already.")
@@ -177,10 +184,12 @@ def add_member(
     return present
 
 
-def remove_member(group_id: UUID, clinician_id: UUID, *, by: Principal) -> None:
+def remove_member(group_id: UUID, clinician_id: UUID, *, by: Principal, expected: int | None = None) -> None:
     """End a clinician's membership today. NotFound for somebody who is no member."""
     with transaction() as tx:
-        end_membership(tx, expert_groups.get(group_id, visible_to=by, lock=True), clinician_id, by=by)
+        group = expert_groups.get(group_id, visible_to=by, lock=True)
+        group.must_match(expected)
+        end_membership(tx, group, clinician_id, by=by)
 
 
 def end_membership(tx: Transaction, group: ExpertGroup, clinician_id: UUID, *, by: Principal) -> None:

@@ -35,6 +35,9 @@ class Field:
 
 Form = Mapping[str, Field]
 HIGHEST = 1_000_000
+# RFC 3339, section 5.6, of which ISO 8601 is much wider. Seconds may be left out, as many programs do.
+DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+DATE_TIME = rf"{DATE}[Tt][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]+)?)?([Zz]|[+-][0-9]{{2}}:[0-9]{{2}})?"
 
 
 def read(entered: Mapping[str, Any], form: Form, *, partial: bool = False) -> dict[str, Any]:
@@ -172,7 +175,7 @@ def text(most: int) -> Reader:
 def instant(value: Any) -> datetime:
     """An aware time: as such, or in RFC 3339."""
     try:
-        at = datetime.fromisoformat(value) if isinstance(value, str) else value
+        at = datetime.fromisoformat(_written(value, DATE_TIME)) if isinstance(value, str) else value
     except ValueError as error:
         raise Wrong("Must be a time such as 2026-01-01T00:00:00Z.") from error
     if not isinstance(at, datetime) or at.tzinfo is None:
@@ -181,14 +184,20 @@ def instant(value: Any) -> datetime:
 
 
 def day(value: Any) -> date:
-    """A date: as such, or in ISO 8601."""
+    """A date: as such, or in RFC 3339."""
     try:
-        on = date.fromisoformat(value) if isinstance(value, str) else value
+        on = date.fromisoformat(_written(value, DATE)) if isinstance(value, str) else value
     except ValueError as error:
         raise Wrong("Must be a date such as 2026-09-01.") from error
     if not isinstance(on, date) or isinstance(on, datetime):
         raise Wrong("Must be a date such as 2026-09-01.")
     return on
+
+
+def _written(value: str, expression: str) -> str:
+    if not re.fullmatch(expression, value):
+        raise ValueError(value)
+    return value.upper()
 
 
 def wall_time(value: Any) -> time:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlalchemy.orm.attributes import flag_modified
+
 from conference_orchestrator.flows import expecting
 from conference_orchestrator.flows.expecting import Risk, RosterEntry
 from conference_orchestrator.flows.hosting import issue_later
@@ -51,7 +53,14 @@ def roster(session_id: UUID, *, by: Principal) -> Roster:
     return Roster(session=session, lines=_lines(session), quorum=forecast, risk=expecting.risk(session, forecast))
 
 
-def add_substitute(session_id: UUID, clinician: str | UUID, *, discipline: str | None = None, by: Principal) -> Line:
+def add_substitute(
+    session_id: UUID,
+    clinician: str | UUID,
+    *,
+    discipline: str | None = None,
+    by: Principal,
+    expected: int | None = None,
+) -> Line:
     """Expect a clinician of the network, named by id or address, at this one session; the invitation follows.
 
     The discipline is the one that is given, else that of a membership of the group. A session of another group at the
@@ -59,7 +68,7 @@ def add_substitute(session_id: UUID, clinician: str | UUID, *, discipline: str |
     planned or has begun.
     """
     with transaction() as tx:
-        session, group = locked(session_id, by=by, expected=None)
+        session, group = locked(session_id, by=by, expected=expected)
         session.must_be_planned(at=tx.now)
         person = _clinician_of(group, clinician)
         if any(entry.clinician_id == person.id for entry in expecting.expected_at([session])[session.id]):
@@ -74,20 +83,20 @@ def put_on(tx: Transaction, session: Session, disciplines: Mapping[UUID, str | N
     """Put clinicians on the roster as substitutes, each with the discipline, and have them invited."""
     for person, discipline in disciplines.items():
         db.session.add(Substitute(session_id=session.id, clinician_id=person, discipline=discipline, created_at=tx.now))
-    _invite_later(tx, session)
+    _is_changed(tx, session)
 
 
-def take_back(session_id: UUID, clinician_id: UUID, *, by: Principal) -> None:
+def take_back(session_id: UUID, clinician_id: UUID, *, by: Principal, expected: int | None = None) -> None:
     """Expect a substitute no more; who was invited gets the cancellation.
 
     NotFound for somebody who is no substitute there, RuleBroken for a session that is not planned or has begun.
     """
     with transaction() as tx:
-        session, _ = locked(session_id, by=by, expected=None)
+        session, _ = locked(session_id, by=by, expected=expected)
         leaving = rosters.substitute(session.id, clinician_id)
         session.must_be_planned(at=tx.now)
         db.session.delete(leaving)
-        _invite_later(tx, session)
+        _is_changed(tx, session)
         tx.record("roster.remove", session, by=by)
 
 
@@ -135,7 +144,9 @@ def _own_discipline(group: ExpertGroup, person: Clinician) -> str | None:
     return next(own, None)
 
 
-def _invite_later(tx: Transaction, session: Session) -> None:
+def _is_changed(tx: Transaction, session: Session) -> None:
+    """Have the session's version rise, of which the roster is a part, and people be told."""
+    flag_modified(session, "created_at")
     conference = conferences.of_session(session.id)
     if conference is not None and conference.is_wanted:
         tx.after(issue_later(conference.id))

@@ -19,6 +19,7 @@ from conference_orchestrator.network import clinicians, hospitals, networks
 from conference_orchestrator.network.hospitals import Hospital
 from conference_orchestrator.notify import kinds
 from conference_orchestrator.scheduling import webinar_registrations, webinar_requests
+from conference_orchestrator.scheduling.series import FARTHEST
 from conference_orchestrator.scheduling.webinar_requests import WebinarRequest
 
 
@@ -34,6 +35,8 @@ def submit(entered: Mapping[str, Any], *, by: Principal) -> WebinarRequest:
         preferred = entered.get("preferred", [])
         if any(at <= tx.now for at in preferred):
             raise Invalid({"preferred": "A preferred time has passed already."})
+        if any(at > tx.now + FARTHEST for at in preferred):
+            raise Invalid({"preferred": "A preferred time is more than 18 months away."})
         own = [speaker.id for speaker in speakers if speaker.hospital_id == hospital.id]
         request = WebinarRequest(
             hospital_id=hospital.id,

@@ -128,9 +128,19 @@ class Identified:
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     created_at: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
 
+    @property
+    def revision(self) -> int:
+        """What stands behind the ETag, another after each change. One that is never changed, only removed, has 1."""
+        return 1
+
+    def must_match(self, expected: int | None) -> None:
+        """Stale unless `expected` (from If-Match; None when none was sent) is the present revision."""
+        if expected is not None and expected != self.revision:
+            raise Stale("It was changed since you read it; read it again and repeat your change.")
+
 
 class Versioned(Identified):
-    """A row that people edit: `version` rises with each change and stands behind the ETag."""
+    """A row that people edit: `version` rises with each change of it."""
 
     version: Mapped[int] = mapped_column(Integer, default=1)
 
@@ -139,10 +149,9 @@ class Versioned(Identified):
     def __mapper_args__(cls) -> dict[str, Any]:
         return {"version_id_col": cls.__table__.c.version}  # type: ignore[attr-defined]
 
-    def must_match(self, expected: int | None) -> None:
-        """Stale unless `expected` (from If-Match; None when none was sent) is the present version."""
-        if expected is not None and expected != self.version:
-            raise Stale("It was changed since you read it; read it again and repeat your change.")
+    @property
+    def revision(self) -> int:
+        return self.version
 
 
 def personal(kind: str) -> dict[str, Any]:

@@ -9,8 +9,17 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Select, UniqueConstraint, bindparam, false, select, text
-from sqlalchemy.orm import Mapped, joinedload, lazyload, mapped_column, relationship, selectinload
+from sqlalchemy import ForeignKey, Index, Select, UniqueConstraint, bindparam, case, false, select, text
+from sqlalchemy.orm import (
+    Mapped,
+    column_property,
+    joinedload,
+    lazyload,
+    mapped_column,
+    relationship,
+    selectinload,
+    undefer,
+)
 from sqlalchemy.sql import ColumnElement
 
 from conference_orchestrator.kernel.database import Identified, Model, Versioned, db, one_of
@@ -125,13 +134,15 @@ class Membership(Identified, Model):
 
     group_id: Mapped[UUID] = mapped_column(ForeignKey("expert_group.id"))
     clinician_id: Mapped[UUID] = mapped_column(ForeignKey("clinician.id"), index=True)
-    role: Mapped[str]
+    role: Mapped[str] = mapped_column()
     discipline: Mapped[str | None]
     from_on: Mapped[date]
     until_on: Mapped[date | None]
     calendar: Mapped[str] = mapped_column(default=CalendarStyle.SESSIONS, server_default=CalendarStyle.SESSIONS)
 
     clinician: Mapped[Clinician] = relationship(lazy="raise")
+    # Leads stand first in a list.
+    place: Mapped[int] = column_property(case((role == MemberRole.LEAD, 0), else_=1), deferred=True)
 
 
 def find(reference: str | UUID, *, field: str = "group", visible_to: Principal) -> ExpertGroup:
@@ -202,6 +213,16 @@ def members_of(group_ids: Iterable[UUID]) -> dict[UUID, list[Membership]]:
     for member in db.session.scalars(statement):
         found.setdefault(member.group_id, []).append(member)
     return found
+
+
+def listed_members(paging: Paging, *, group_id: UUID) -> Page[Membership]:
+    """The present members, leads first, then in the order in which they came. A cursor tells no names."""
+    statement = (
+        select(Membership)
+        .where(Membership.group_id == group_id, Membership.until_on.is_(None))
+        .options(undefer(Membership.place), joinedload(Membership.clinician).joinedload(Clinician.hospital))
+    )
+    return page(statement, paging, by=[Membership.place, Membership.from_on, Membership.id])
 
 
 def members(group_id: UUID) -> Sequence[Membership]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, NoReturn, TypeVar, cast
@@ -135,18 +135,22 @@ class Resource(flask_smorest.Blueprint):  # type: ignore[misc]
 
 
 def versioned(thing: T, of: Any = None) -> T:
-    """The thing to answer with, its version kept for the ETag; `of` is what has the version if the thing has none."""
+    """The thing to answer with, its revision kept for the ETag; `of` is what has the revision if the thing has none."""
     versioned_one: Any = thing if of is None else of
-    g.version = versioned_one.version
+    g.revision = versioned_one.revision
     return thing
 
 
 def tagged(response: Response) -> Response:
-    """Give the answer about a single thing its ETag: the version, and a digest of what this asker sees of it."""
-    version = g.pop("version", None)
-    if version is None or response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
+    """Give the answer about a single thing its ETag: the revision, and a digest of what this asker sees of it.
+
+    The digest tells a reader whether the answer is the same (If-None-Match). It differs from asker to asker, and with
+    what is no part of the thing (the clock, the answers of others), so a change is checked by the revision alone.
+    """
+    revision = g.pop("revision", None)
+    if revision is None or response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
         return response
-    etag = f"{version}-{hashlib.sha256(response.get_data()).hexdigest()[:16]}"
+    etag = f"{revision}-{hashlib.sha256(response.get_data()).hexdigest()[:16]}"
     response.set_etag(etag)
     if request.method in {"GET", "HEAD"} and request.if_none_match.contains_weak(etag):
         response.status_code = HTTPStatus.NOT_MODIFIED
@@ -155,7 +159,7 @@ def tagged(response: Response) -> Response:
 
 
 def expected(*, required: bool = False) -> int | None:
-    """The version that the asker saw, from If-Match; None when it is not sent or `*`.
+    """The revision that the asker saw, from If-Match; None when it is not sent or `*`.
 
     PreconditionMissing when it is `required` and not sent, Stale when it is no ETag of ours.
     """
@@ -201,11 +205,6 @@ def items(page: Page[Any], show: Callable[[Any], Any] | None = None) -> Json:
         return {"items": shown, "next": None}
     query = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
     return {"items": shown, "next": f"{request.path}?{urlencode([*query, ('cursor', page.next)])}"}
-
-
-def whole(rows: Sequence[Any]) -> Json:
-    """A list that is short enough for one page."""
-    return {"items": rows, "next": None}
 
 
 def listing(item: type[Schema]) -> type[Schema]:

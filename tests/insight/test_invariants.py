@@ -41,7 +41,7 @@ def test_after_a_whole_life_nothing_is_wrong(world: World) -> None:
     conferencing.sweep()
     assert world.lines() == []
     panels.not_reached(world.allocated, by=HELPDESK)
-    arranging.close_series(arranging.series_of(group.id, by=HELPDESK)[0].id, by=HELPDESK)
+    arranging.close_series(arranging.series_of(group.id, by=HELPDESK).items[0].id, by=HELPDESK)
     settle(world.house, *WORK)
     assert world.lines() == []
 

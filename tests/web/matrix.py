@@ -39,7 +39,7 @@ MATRIX = [
     ("GET", "/expert-groups/{group}/members", 401, 200, 200, 200, 200, 200),
     ("POST", "/expert-groups/{group}/members", 401, 403, 422, 403, 422, 403),
     ("PUT", "/expert-groups/{group}/members/{colleague}/calendar", 401, 422, 422, 403, 422, 403),
-    ("DELETE", "/expert-groups/{group}/members/{colleague}", 401, 403, 404, 403, 404, 403),
+    ("DELETE", "/expert-groups/{group}/members/{colleague}", 401, 403, 412, 403, 412, 403),
     ("GET", "/host-accounts", 401, 403, 403, 403, 200, 403),
     ("GET", "/host-accounts/{host}", 401, 403, 403, 403, 200, 403),
     ("POST", "/host-accounts", 401, 403, 403, 403, 422, 403),
@@ -70,7 +70,7 @@ MATRIX = [
     ("DELETE", "/series/{series}", 401, 403, 412, 403, 412, 403),
     ("GET", "/series/{series}/exceptions", 401, 200, 200, 200, 200, 200),
     ("POST", "/series/{series}/exceptions", 401, 403, 422, 403, 422, 403),
-    ("DELETE", "/series/{series}/exceptions/{session}", 401, 403, 404, 403, 404, 403),
+    ("DELETE", "/series/{series}/exceptions/{session}", 401, 403, 412, 403, 412, 403),
     ("GET", "/sessions", 401, 200, 200, 200, 200, 200),
     ("GET", "/sessions/{session}", 401, 200, 200, 200, 200, 200),
     ("POST", "/sessions/{session}/move", 401, 403, 422, 403, 422, 403),
@@ -78,7 +78,7 @@ MATRIX = [
     # who is expected at a session, substitutes, a session that is held although it is at risk
     ("GET", "/sessions/{session}/roster", 401, 200, 200, 200, 200, 200),
     ("POST", "/sessions/{session}/roster", 401, 403, 422, 403, 422, 403),
-    ("DELETE", "/sessions/{session}/roster/{colleague}", 401, 403, 404, 403, 404, 403),
+    ("DELETE", "/sessions/{session}/roster/{colleague}", 401, 403, 412, 403, 412, 403),
     ("POST", "/sessions/{session}/keeping", 401, 403, 422, 403, 422, 403),
     # absences: a clinician the own, a coordinator those of the own group's members, the helpdesk all
     ("GET", "/absences", 401, 200, 200, 403, 200, 403),

@@ -12,6 +12,7 @@ from tests.house import applicant
 from tests.web.conftest import GROUP, HOSPITAL, ROUND, WEBINAR, person, request_for
 
 FUTURE = "2026-12-01T10:00:00Z"
+AWAY = {"clinician": "expert@szpital.example", "from_on": "2026-12-01"}
 HALF_AN_ITEM = {"code": "a", "kind": "flag"}
 
 WRONG = [
@@ -49,11 +50,15 @@ WRONG = [
     pytest.param("/sessions/{session}/move", {"starts_at": "2026-12-01T10:00:00"}, "starts_at", id="a naive time"),
     pytest.param("/sessions/{session}/move", {"starts_at": "2026-12-01"}, "starts_at", id="a date for a time"),
     pytest.param("/sessions/{session}/move", {"starts_at": 1796119200}, "starts_at", id="seconds for a time"),
+    pytest.param("/sessions/{session}/move", {"starts_at": "2026-W50-3T10:00Z"}, "starts_at", id="a week for a time"),
+    pytest.param("/absences", AWAY | {"until_on": "2026-W50-3"}, "until_on", id="a week for a date"),
     pytest.param("/sessions/{session}/move", {"starts_at": "0001-01-01T00:00:00+14:00"}, "starts_at", id="before time"),
     pytest.param("/sessions/{session}/move", {"starts_at": "9999-12-31T23:59:59-14:00"}, "starts_at", id="after time"),
     pytest.param("/sessions/{session}/move", {"starts_at": "2026-11-01T10:00:00Z"}, "starts_at", id="the past"),
     pytest.param("/sessions/{session}/move", {"starts_at": FUTURE, "ends_at": FUTURE}, "ends_at", id="an end"),
     pytest.param("/webinar-requests", WEBINAR | {"preferred": ["2026-12-01T10:00"]}, "preferred.0", id="naive inside"),
+    pytest.param("/webinar-requests", WEBINAR | {"preferred": ["2199-12-01T10:00:00Z"]}, "preferred", id="far away"),
+    pytest.param("/absences", AWAY | {"from_on": "2199-01-01", "until_on": "2199-01-02"}, "from_on", id="far in 2199"),
     pytest.param(
         "/webinar-requests", WEBINAR | {"audience": {"countries": ["Poland"]}}, "audience.countries.0", id="no"
     ),
@@ -85,11 +90,24 @@ def test_wrong_input_is_refused_by_the_name_of_its_field(shared, path, entered, 
         ({"imaging": [{"modality": "MR"}]}, "imaging.0.acquired_on"),
         ({"attendees": ["nobody@nowhere.example"]}, "attendees"),
         ({"earliest_on": "2026-12-24", "latest_on": "2026-12-01"}, "latest_on"),
+        ({"earliest_on": "2199-01-01"}, "earliest_on"),
+        ({"latest_on": "2028-05-26"}, "latest_on"),
+        ({"imaging": [{"modality": "MR", "acquired_on": "2026-11-24", "image_count": 1}]}, "imaging.0.acquired_on"),
         ({"requester": "00000000-0000-0000-0000-000000000000"}, "requester"),
         ({"state": "allocated"}, "state"),
     ],
 )
 def test_a_wrong_request_is_refused_by_the_name_of_its_field(shared, changes, field):
+    refuses_request(shared, changes, field)
+
+
+@pytest.mark.parametrize("field", ["requester", "attendees"])
+def test_a_request_names_people_of_the_groups_network_only(shared, field):
+    stranger = shared.ids["stranger"]
+    refuses_request(shared, {field: stranger if field == "requester" else [stranger]}, field)
+
+
+def refuses_request(shared, changes, field):
     answer = shared.post("/consultation-requests", request_for(shared) | changes)
     assert answer.status_code == 422
     assert field in answer.json["errors"]

@@ -82,7 +82,7 @@ def test_the_preview_of_a_change_tells_whom_it_touches_and_changes_nothing(servi
         26,
         [service.ids["request"]],
     )
-    assert set(answer.json) == {"sessions", "requests", "people", "mails"}
+    assert set(answer.json) == {"sessions", "requests", "people", "mails", "warnings"}
     assert times(service) == before
     assert service.get("/series/{series}").json["start_time"] == "11:00"
 
@@ -92,6 +92,14 @@ def test_the_preview_of_the_end_of_a_round_ends_nothing(service):
     assert (answer.status_code, len(answer.json["sessions"]), answer.json["mails"]) == (200, 26, 1)
     assert service.get("/series/{series}").json["closed_at"] is None
     assert service.ask("DELETE", "/series/{series}").status_code == 204
+
+
+def test_the_move_of_a_session_and_its_preview_tell_who_is_expected_elsewhere(service):
+    first = service.get("/sessions?group=brain").json["items"][0]["id"]
+    later = {"starts_at": "2026-11-24T15:00:00Z"}
+    assert service.post(f"/sessions/{first}/move?preview=true", later).json["warnings"] == []
+    moved = service.post(f"/sessions/{first}/move", later).json
+    assert (moved["starts_at"], moved["warnings"]) == (later["starts_at"], [])
 
 
 def test_an_exception_is_added_listed_and_taken_back_by_its_id_or_its_date(service):

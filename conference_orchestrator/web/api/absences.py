@@ -10,7 +10,7 @@ from conference_orchestrator.flows import absences
 from conference_orchestrator.scheduling.rosters import Absence
 from conference_orchestrator.web.fields import Day, Reference
 from conference_orchestrator.web.idempotency import once
-from conference_orchestrator.web.kit import Form, Json, Paged, Resource, items, listing, paging
+from conference_orchestrator.web.kit import Form, Json, Paged, Resource, expected, items, listing, paging, versioned
 from conference_orchestrator.web.policy import allow, principal
 
 absences_api = Resource("absences", "When clinicians are away.")
@@ -56,7 +56,8 @@ def listed(query: Json) -> Json:
 @absences_api.response(201, AbsenceSchema)
 def enter(entered: Json) -> Absence:
     """Enter an absence. Several may overlap."""
-    return absences.add(entered["from_on"], entered["until_on"], clinician=entered.get("clinician"), by=principal())
+    whose = entered.get("clinician")
+    return versioned(absences.add(entered["from_on"], entered["until_on"], clinician=whose, by=principal()))
 
 
 @absences_api.delete("/absences/<uuid:absence_id>")
@@ -64,4 +65,4 @@ def enter(entered: Json) -> Absence:
 @absences_api.empty("The absence is gone.")
 def remove(absence_id: UUID) -> None:
     """Take an absence back."""
-    absences.remove(absence_id, by=principal())
+    absences.remove(absence_id, by=principal(), expected=expected())

@@ -10,7 +10,7 @@ from conference_orchestrator.flows import addresses
 from conference_orchestrator.network.clinicians import ClinicianAddress
 from conference_orchestrator.web.fields import Email, Instant
 from conference_orchestrator.web.idempotency import once
-from conference_orchestrator.web.kit import Form, Json, Resource, listing, whole
+from conference_orchestrator.web.kit import Form, Json, Paged, Resource, items, listing, paging
 from conference_orchestrator.web.policy import allow, principal
 
 addresses_api = Resource("addresses", "Further addresses of clinicians: answers to invitations from them count.")
@@ -32,10 +32,11 @@ class AddressSchema(Schema):
 
 @addresses_api.get("/clinicians/<uuid:clinician_id>/addresses")
 @allow("address.read")
+@addresses_api.query(Paged)
 @addresses_api.response(200, listing(AddressSchema))
-def listed(clinician_id: UUID) -> Json:
-    """List the further addresses of a clinician."""
-    return whole(list(addresses.listed(clinician_id, by=principal())))
+def listed(query: Json, clinician_id: UUID) -> Json:
+    """List the further addresses of a clinician, in the order in which they were entered."""
+    return items(addresses.listed(paging(query), clinician_id, by=principal()))
 
 
 @addresses_api.post("/clinicians/<uuid:clinician_id>/addresses")

@@ -13,6 +13,7 @@ from conference_orchestrator.flows.conferencing import ConferenceView
 from conference_orchestrator.flows.host_keys import HostKey
 from conference_orchestrator.flows.inviting import Invited
 from conference_orchestrator.kernel import ports
+from conference_orchestrator.kernel.paging import part
 from conference_orchestrator.kernel.principal import Role
 from conference_orchestrator.scheduling.conferences import State
 from conference_orchestrator.web.fields import Choice, Instant, OneLine, Text
@@ -27,7 +28,6 @@ from conference_orchestrator.web.kit import (
     listing,
     paging,
     versioned,
-    whole,
 )
 from conference_orchestrator.web.policy import allow, principal
 
@@ -125,11 +125,14 @@ def one(conference_id: UUID) -> Json:
 
 @conferences_api.get("/conferences/<uuid:conference_id>/participants")
 @allow("conference.read")
+@conferences_api.query(Paged)
 @conferences_api.response(200, listing(InvitedSchema))
-def participants(conference_id: UUID) -> Json:
+def participants(query: Json, conference_id: UUID) -> Json:
     """List who should be there, and what each answered."""
     known = access.knowledge_of(principal())
-    return whole([_invited(each, known(each.clinician)) for each in inviting.people(conference_id, by=principal())])
+    invited = inviting.people(conference_id, by=principal())
+    page = part(invited, paging(query), key=lambda each: f"{each.clinician.id} {each.slot_id}")
+    return items(page, lambda each: _invited(each, known(each.clinician)))
 
 
 @conferences_api.post("/conferences/<uuid:conference_id>/cancellation")
@@ -147,7 +150,7 @@ def cancel(entered: Json, conference_id: UUID) -> Json:
 @conferences_api.response(200, ConferenceSchema)
 def retry(_nothing: Json, conference_id: UUID) -> Json:
     """Try again what was given up at the provider."""
-    return _answer(conferencing.retry(conference_id, by=principal()))
+    return _answer(conferencing.retry(conference_id, by=principal(), expected=expected()))
 
 
 @conferences_api.post("/conferences/<uuid:conference_id>/provider")

@@ -7,12 +7,12 @@ from uuid import UUID
 
 from marshmallow import Schema, fields
 
-from conference_orchestrator.flows import access, delivering
+from conference_orchestrator.flows import access, resending
 from conference_orchestrator.insight import deliveries
 from conference_orchestrator.kernel.principal import Role
 from conference_orchestrator.ledger.messages import Message, State
 from conference_orchestrator.web.fields import Choice, Instant
-from conference_orchestrator.web.kit import Json, Nothing, Paged, Resource, items, listing, paging
+from conference_orchestrator.web.kit import Json, Nothing, Paged, Resource, expected, items, listing, paging, versioned
 from conference_orchestrator.web.policy import allow, principal
 
 deliveries_api = Resource("deliveries", "One e-mail to one person, its attempts and fate.")
@@ -64,7 +64,7 @@ def listed(query: Json) -> Json:
 @deliveries_api.response(200, DeliverySchema)
 def one(message_id: UUID) -> Json:
     """Read one delivery."""
-    return _shown(deliveries.get(message_id, visible_to=principal()))
+    return _answer(deliveries.get(message_id, visible_to=principal()))
 
 
 @deliveries_api.post("/deliveries/<uuid:message_id>/retry")
@@ -72,9 +72,16 @@ def one(message_id: UUID) -> Json:
 @deliveries_api.arguments(Nothing)
 @deliveries_api.response(200, DeliverySchema)
 def retry(_nothing: Json, message_id: UUID) -> Json:
-    """Send a failed, doubtful or sent mail again; it keeps its Message-ID."""
+    """Send a mail again that failed, was held back, is in doubt or is not found, to the address as it is now.
+
+    It keeps its Message-ID.
+    """
     visible = deliveries.get(message_id, visible_to=principal())
-    return _shown(delivering.retry(visible.id, by=principal()))
+    return _answer(resending.retry(visible.id, by=principal(), expected=expected()))
+
+
+def _answer(message: Message) -> Json:
+    return versioned(_shown(message), message)
 
 
 def _shown(message: Message) -> dict[str, Any]:

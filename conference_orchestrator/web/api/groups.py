@@ -50,7 +50,6 @@ from conference_orchestrator.web.kit import (
     listing,
     paging,
     versioned,
-    whole,
 )
 from conference_orchestrator.web.policy import allow, principal
 
@@ -213,12 +212,14 @@ def change(changes: Json, group_id: UUID) -> ExpertGroup:
 
 @groups_api.get("/expert-groups/<uuid:group_id>/members")
 @allow("member.read")
+@groups_api.query(Paged)
 @groups_api.response(200, listing(MemberSchema))
-def members(group_id: UUID) -> Json:
-    """List the present members, leads first."""
+def members(query: Json, group_id: UUID) -> Json:
+    """List the present members, leads first, then in the order in which they came."""
     group = expert_groups.get(group_id, visible_to=principal())
     known = access.knowledge_of(principal())
-    return whole([_shown(member, known(member.clinician)) for member in expert_groups.members(group.id)])
+    page = expert_groups.listed_members(paging(query), group_id=group.id)
+    return items(page, lambda member: _shown(member, known(member.clinician)))
 
 
 @groups_api.post("/expert-groups/<uuid:group_id>/members")
@@ -234,8 +235,9 @@ def add_member(entered: Json, group_id: UUID) -> Json:
         role=entered["role"],
         discipline=entered.get("discipline"),
         by=principal(),
+        expected=expected(),
     )
-    return _shown(member, access.knowledge_of(principal())(member.clinician))
+    return _answer(member)
 
 
 @groups_api.delete("/expert-groups/<uuid:group_id>/members/<uuid:clinician_id>")
@@ -243,7 +245,7 @@ def add_member(entered: Json, group_id: UUID) -> Json:
 @groups_api.empty("The membership has ended.")
 def remove_member(group_id: UUID, clinician_id: UUID) -> None:
     """End a clinician's membership today."""
-    directory.remove_member(group_id, clinician_id, by=principal())
+    directory.remove_member(group_id, clinician_id, by=principal(), expected=expected())
 
 
 @groups_api.put("/expert-groups/<uuid:group_id>/members/<uuid:clinician_id>/calendar")
@@ -252,8 +254,14 @@ def remove_member(group_id: UUID, clinician_id: UUID) -> None:
 @groups_api.response(200, MemberSchema)
 def choose_calendar(chosen: Json, group_id: UUID, clinician_id: UUID) -> Json:
     """Choose how the member holds the sessions: one entry each, the series as one, or that sent whole each time."""
-    member = calendars.choose(group_id, clinician_id, CalendarStyle(chosen["calendar"]), by=principal())
-    return _shown(member, access.knowledge_of(principal())(member.clinician))
+    style = CalendarStyle(chosen["calendar"])
+    return _answer(calendars.choose(group_id, clinician_id, style, by=principal(), expected=expected()))
+
+
+def _answer(member: Membership) -> Json:
+    """A member, with the ETag of the group."""
+    group = expert_groups.get(member.group_id, visible_to=principal())
+    return versioned(_shown(member, access.knowledge_of(principal())(member.clinician)), group)
 
 
 def _shown(member: Membership, known: Known) -> Json:

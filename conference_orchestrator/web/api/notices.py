@@ -12,12 +12,13 @@ from werkzeug.http import parse_options_header
 
 from conference_orchestrator.flows import directory
 from conference_orchestrator.kernel import ports
+from conference_orchestrator.kernel.paging import part
 from conference_orchestrator.kernel.principal import Principal, Role
 from conference_orchestrator.network import expert_groups, networks, notice_files, notices
 from conference_orchestrator.network.notices import Kind, Notice
 from conference_orchestrator.web.fields import Choice, Instant, Language, Link, OneLine, Reference, Text
 from conference_orchestrator.web.idempotency import once
-from conference_orchestrator.web.kit import Form, Json, Resource, expected, listing, versioned, whole
+from conference_orchestrator.web.kit import Form, Json, Paged, Resource, expected, items, listing, paging, versioned
 from conference_orchestrator.web.policy import allow, principal
 
 notices_api = Resource("notices", "Privacy statement, factsheet, instructions, in versions and languages.")
@@ -66,7 +67,7 @@ class NoticeSchema(Schema):
     file = fields.Nested(NoticeFileSchema, allow_none=True)
 
 
-class NoticeQuery(Form):
+class NoticeQuery(Paged):
     """Which notices."""
 
     kind = Choice(Kind)
@@ -83,14 +84,14 @@ def listed(query: Json) -> Json:
     """List the notices in force: of each kind, place and language the latest."""
     network = networks.find(query.pop("network")) if "network" in query else None
     group = expert_groups.find(query.pop("group"), visible_to=_ANY) if "group" in query else None
-    return whole(
-        notices.valid(
-            at=ports.clock().now(),
-            network_id=network.id if network else None,
-            group_id=group.id if group else None,
-            **query,
-        )
+    asked = paging(query)
+    in_force = notices.valid(
+        at=ports.clock().now(),
+        network_id=network.id if network else None,
+        group_id=group.id if group else None,
+        **query,
     )
+    return items(part(in_force, asked, key=lambda one: str(one.id)))
 
 
 @notices_api.post("/notices")

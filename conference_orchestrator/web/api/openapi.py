@@ -26,7 +26,9 @@ DESCRIPTION = """Runs the meetings of a clinical expert network: registrations, 
 
 Send `Authorization: Bearer TOKEN`. Errors are `application/problem+json` (RFC 9457). Instants are RFC 3339 in UTC; on
 input any offset is accepted. Where a field names a network, hospital or group, its code and its id are both accepted.
-Lists are `{"items": [...], "next": address or null}`. Things carry an ETag; PATCH needs it as If-Match."""
+Lists are `{"items": [...], "next": address or null}`. Things carry an ETag; PATCH needs it as If-Match, DELETE and
+actions accept it. An exception carries that of its series, a member that of the group; that of a session or its roster
+is stale also when one of its slots was taken, offered, answered or let go."""
 
 PROBLEMS = {
     400: "The body is not valid JSON.",

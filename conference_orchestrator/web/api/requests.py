@@ -13,7 +13,7 @@ from marshmallow.validate import Length
 from conference_orchestrator.flows import panels, standing
 from conference_orchestrator.flows.fields import pattern
 from conference_orchestrator.flows.standing import RequestView
-from conference_orchestrator.scheduling.checklists import HIGHEST_COUNT, LONGEST_TEXT
+from conference_orchestrator.scheduling.checklists import LONGEST_TEXT
 from conference_orchestrator.scheduling.requests import State, Urgency
 from conference_orchestrator.web.fields import (
     Choice,
@@ -63,16 +63,13 @@ class CaseReference(fields.String):
 
 
 class ItemValue(fields.Raw):
-    """What a check-list item is answered with: a flag, a text, a date, a count, an option or a file reference."""
+    """What a check-list item is answered with: a flag, a text, a date, a count, an option or a file reference.
+
+    Which of them, the group's check list says, and refuses the others.
+    """
 
     def _deserialize(self, value: Any, *_where: Any, **_more: Any) -> Any:
-        if isinstance(value, str) and value:
-            return read(Text(LONGEST_TEXT).reader, value)
-        if value is None or value == "" or isinstance(value, bool):
-            return value
-        if isinstance(value, int) and 0 <= value <= HIGHEST_COUNT:
-            return value
-        raise ValidationError("This is answered with true or false, a text, a date or a whole number.")
+        return read(Text(LONGEST_TEXT).reader, value) if isinstance(value, str) and value else value
 
 
 class ImagingEntry(Form):
@@ -96,7 +93,11 @@ class RequestCorrection(Form):
     question = Text(4000, required=True)
     urgency = Choice(Urgency, required=True)
     consent_confirmed = Flag()
-    checklist = fields.Dict(keys=ItemCode(), values=ItemValue(allow_none=True))
+    checklist = fields.Dict(
+        keys=ItemCode(),
+        values=ItemValue(allow_none=True),
+        metadata={"description": "Answers by the code of the item. A change keeps the others; null takes one back."},
+    )
     imaging = fields.List(fields.Nested(ImagingEntry), validate=Length(max=50))
     earliest_on = Day(allow_none=True)
     latest_on = Day(allow_none=True)

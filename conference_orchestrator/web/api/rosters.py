@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from marshmallow import Schema, fields
@@ -9,12 +10,13 @@ from marshmallow import Schema, fields
 from conference_orchestrator.flows import access, rostering
 from conference_orchestrator.flows.expecting import Risk
 from conference_orchestrator.flows.rostering import Line, Roster
+from conference_orchestrator.kernel.paging import HIGHEST_LIMIT, Page, Paging, part
 from conference_orchestrator.kernel.principal import Role
 from conference_orchestrator.network.expert_groups import MemberRole
 from conference_orchestrator.web.api.sessions import QuorumForecastSchema
 from conference_orchestrator.web.fields import Instant, Item, Reference, Text
 from conference_orchestrator.web.idempotency import once
-from conference_orchestrator.web.kit import Form, Json, Resource, expected
+from conference_orchestrator.web.kit import Form, Json, Paged, Resource, expected, items, paging, versioned
 from conference_orchestrator.web.policy import allow, principal
 
 rosters_api = Resource("rosters", "Who is expected at a session.")
@@ -46,6 +48,7 @@ class RosterSchema(Schema):
     """Everybody who is expected at a session, leads first and substitutes last, and whether that is enough."""
 
     items = fields.List(fields.Nested(RosterEntrySchema))
+    next = fields.String(allow_none=True, metadata={"description": "The address of the next page."})
     quorum = fields.Nested(QuorumForecastSchema)
     risk = fields.String(allow_none=True, metadata={"enum": [*(str(risk) for risk in Risk), None]})
 
@@ -65,10 +68,11 @@ class Keeping(Form):
 
 @rosters_api.get("/sessions/<uuid:session_id>/roster")
 @allow("roster.read")
+@rosters_api.query(Paged)
 @rosters_api.response(200, RosterSchema)
-def one(session_id: UUID) -> Json:
+def one(query: Json, session_id: UUID) -> Json:
     """Read who is expected at the session."""
-    return _shown(rostering.roster(session_id, by=principal()))
+    return _shown(rostering.roster(session_id, by=principal()), paging(query))
 
 
 @rosters_api.post("/sessions/<uuid:session_id>/roster")
@@ -78,8 +82,9 @@ def one(session_id: UUID) -> Json:
 @rosters_api.response(201, RosterEntrySchema)
 def add(entered: Json, session_id: UUID) -> Json:
     """Put a substitute on the roster, who is then invited. A clash is told, not refused."""
+    discipline = entered.get("discipline")
     line = rostering.add_substitute(
-        session_id, entered["clinician"], discipline=entered.get("discipline"), by=principal()
+        session_id, entered["clinician"], discipline=discipline, by=principal(), expected=expected()
     )
     return _lines([line])[0]
 
@@ -89,7 +94,7 @@ def add(entered: Json, session_id: UUID) -> Json:
 @rosters_api.empty("The substitute is not expected any more.")
 def remove(session_id: UUID, clinician_id: UUID) -> None:
     """Take a substitute back, who is then told."""
-    rostering.take_back(session_id, clinician_id, by=principal())
+    rostering.take_back(session_id, clinician_id, by=principal(), expected=expected())
 
 
 @rosters_api.post("/sessions/<uuid:session_id>/keeping")
@@ -99,14 +104,16 @@ def remove(session_id: UUID, clinician_id: UUID) -> None:
 def keep(entered: Json, session_id: UUID) -> Json:
     """Hold a session that is at risk as it is."""
     kept = rostering.keep(session_id, entered.get("reason"), by=principal(), expected=expected())
-    return _shown(kept)
+    return _shown(kept, Paging(HIGHEST_LIMIT))
 
 
-def _shown(roster: Roster) -> Json:
-    return {"items": _lines(roster.lines), "quorum": roster.quorum, "risk": roster.risk}
+def _shown(roster: Roster, asked: Paging) -> Json:
+    page = part(roster.lines, asked, key=lambda line: str(line.clinician.id))
+    shown = items(Page(_lines(page.items), page.next)) | {"quorum": roster.quorum, "risk": roster.risk}
+    return versioned(shown, roster.session)
 
 
-def _lines(lines: list[Line]) -> list[Json]:
+def _lines(lines: Sequence[Line]) -> list[Json]:
     known = access.knowledge_of(principal())
     watches = principal().role in WATCHERS
     return [

@@ -16,7 +16,7 @@ from conference_orchestrator.scheduling.series import Series
 from conference_orchestrator.web.api.sessions import Look, TouchedSchema
 from conference_orchestrator.web.fields import Choice, Count, Country, Day, Instant, OneLine, WallTime, Zone
 from conference_orchestrator.web.idempotency import once
-from conference_orchestrator.web.kit import Form, Json, Resource, expected, listing, versioned, whole
+from conference_orchestrator.web.kit import Form, Json, Paged, Resource, expected, items, listing, paging, versioned
 from conference_orchestrator.web.policy import allow, principal
 
 series_api = Resource("series", "A group's standing appointment: rule, wall time, zone, slots per session.")
@@ -97,10 +97,11 @@ class ArrangedSchema(SeriesSchema):
 
 @series_api.get("/expert-groups/<uuid:group_id>/series")
 @allow("series.read")
+@series_api.query(Paged)
 @series_api.response(200, listing(SeriesSchema))
-def of_group(group_id: UUID) -> Json:
+def of_group(query: Json, group_id: UUID) -> Json:
     """List the group's open series."""
-    return whole(arranging.series_of(group_id, by=principal()))
+    return items(arranging.series_of(group_id, by=principal(), paging=paging(query)))
 
 
 @series_api.post("/expert-groups/<uuid:group_id>/series")

@@ -12,6 +12,7 @@ from marshmallow import Schema, fields
 
 from conference_orchestrator.flows import arranging
 from conference_orchestrator.flows.arranging import ExceptionView
+from conference_orchestrator.flows.fields import Wrong, day
 from conference_orchestrator.flows.rounds import Touched
 from conference_orchestrator.kernel.errors import NotFound
 from conference_orchestrator.scheduling.exceptions import ExceptionKind
@@ -19,7 +20,7 @@ from conference_orchestrator.web.api.series import shown
 from conference_orchestrator.web.api.sessions import Look
 from conference_orchestrator.web.fields import Choice, Day, Instant
 from conference_orchestrator.web.idempotency import once
-from conference_orchestrator.web.kit import Form, Json, Resource, listing, whole
+from conference_orchestrator.web.kit import Form, Json, Paged, Resource, expected, items, listing, paging, versioned
 from conference_orchestrator.web.policy import allow, principal
 
 exceptions_api = Resource("exceptions", "Dates that a round skips, moves or adds, and its pauses.")
@@ -56,10 +57,11 @@ class AddedSchema(ExceptionSchema):
 
 @exceptions_api.get("/series/<uuid:series_id>/exceptions")
 @allow("exception.read")
+@exceptions_api.query(Paged)
 @exceptions_api.response(200, listing(ExceptionSchema))
-def listed(series_id: UUID) -> Json:
+def listed(query: Json, series_id: UUID) -> Json:
     """List the exceptions of the series by date."""
-    return whole(arranging.exceptions_of(series_id, by=principal()))
+    return items(arranging.exceptions_of(series_id, by=principal(), paging=paging(query)))
 
 
 @exceptions_api.post("/series/<uuid:series_id>/exceptions")
@@ -71,8 +73,10 @@ def listed(series_id: UUID) -> Json:
 def add(entered: Json, query: Json, series_id: UUID) -> ExceptionView | Response:
     """Skip, move or add a date, or let the round pause; its sessions follow at once."""
     look = query.get("preview", False)
-    added = arranging.add_exception(series_id, entered, by=principal(), preview=look)
-    return shown(added) if isinstance(added, Touched) else added
+    added = arranging.add_exception(series_id, entered, by=principal(), expected=expected(), preview=look)
+    if isinstance(added, Touched):
+        return shown(added)
+    return versioned(added, arranging.one_series(series_id, by=principal()))
 
 
 @exceptions_api.delete("/series/<uuid:series_id>/exceptions/<which>")
@@ -82,12 +86,12 @@ def add(entered: Json, query: Json, series_id: UUID) -> ExceptionView | Response
 def remove(query: Json, series_id: UUID, which: str) -> Response | None:
     """Take back the exception with that id, or for that date; a session that it left out comes back."""
     look = query.get("preview", False)
-    touched = arranging.remove_exception(series_id, _named(which), by=principal(), preview=look)
+    touched = arranging.remove_exception(series_id, _named(which), by=principal(), expected=expected(), preview=look)
     return shown(touched) if look else None
 
 
 def _named(which: str) -> UUID | date:
-    for read in (UUID, date.fromisoformat):
-        with suppress(ValueError):
+    for read in (UUID, day):
+        with suppress(ValueError, Wrong):
             return read(which)
     raise NotFound("There is no such exception of the series.")

@@ -71,13 +71,20 @@ class SessionSchema(Schema):
     risk = fields.String(allow_none=True, metadata={"enum": [*(str(risk) for risk in Risk), None]})
 
 
+class MovedSchema(SessionSchema):
+    """A session as it was moved. `warnings` tell which of its experts are expected elsewhere at the same time."""
+
+    warnings = fields.List(fields.String())
+
+
 class TouchedSchema(Schema):
-    """Whom a change would touch."""
+    """Whom a change would touch; `warnings` tell which experts would be expected elsewhere at the same time."""
 
     sessions = fields.List(fields.UUID())
     requests = fields.List(fields.UUID())
     people = fields.Integer()
     mails = fields.Integer()
+    warnings = fields.List(fields.String())
 
 
 class SessionQuery(Paged):
@@ -129,12 +136,12 @@ def one(session_id: UUID) -> Json:
 @allow("session.change")
 @sessions_api.arguments(Move)
 @sessions_api.query(Look)
-@sessions_api.response(200, SessionSchema, description="With preview=true: whom it would touch.")
+@sessions_api.response(200, MovedSchema, description="With preview=true: whom it would touch.")
 def move(entered: Json, query: Json, session_id: UUID) -> Json | Response:
     """Hold the session at another time, with its cases; everyone invited gets the update."""
     look = query.get("preview", False)
     moved = rounds.move(session_id, entered["starts_at"], by=principal(), expected=expected(), preview=look)
-    return _touched(moved) if isinstance(moved, Touched) else _answer(moved)
+    return _touched(moved) if isinstance(moved, Touched) else _answer(moved) | {"warnings": moved.warnings}
 
 
 @sessions_api.post("/sessions/<uuid:session_id>/cancellation")
