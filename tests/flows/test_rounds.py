@@ -20,7 +20,7 @@ from conference_orchestrator.kernel.principal import Principal, Role
 from conference_orchestrator.kernel.transaction import transaction
 from conference_orchestrator.ledger.invitations import Invitation
 from conference_orchestrator.network.expert_groups import ExpertGroup
-from conference_orchestrator.scheduling import requests
+from conference_orchestrator.scheduling import requests, sessions
 from conference_orchestrator.scheduling.conferences import Conference
 from conference_orchestrator.scheduling.requests import ConsultationRequest
 from conference_orchestrator.scheduling.series import Series
@@ -84,7 +84,7 @@ class TestMoving:
         assert (contents(), full.tasks()) == (before, [])
 
     def test_a_session_that_somebody_moved_meanwhile_is_stale(self, full: Stage) -> None:
-        version = full.first().version
+        version = sessions.get(full.first().id).revision
         rounds.move(full.first().id, TUESDAY + HOUR, by=HELPDESK, expected=version)
         for change in (
             lambda: rounds.move(full.first().id, TUESDAY + 2 * HOUR, by=HELPDESK, expected=version),
@@ -188,7 +188,7 @@ class TestPreview:
             rounds.move(full.first().id, TUESDAY - WEEK, by=HELPDESK, preview=True)
 
     def test_a_preview_may_be_followed_by_the_change(self, full: Stage) -> None:
-        version = full.first().version
+        version = sessions.get(full.first().id).revision
         rounds.move(full.first().id, TUESDAY + HOUR, by=HELPDESK, preview=True, expected=version)
         rounds.move(full.first().id, TUESDAY + HOUR, by=HELPDESK, expected=version)
         assert full.first().starts_at == TUESDAY + HOUR
