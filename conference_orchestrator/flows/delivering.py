@@ -187,7 +187,7 @@ def _send_taken(
 
 
 def _composed(taken: Sequence[Row[Any]], withheld: Mapping[UUID, str]) -> Iterator[tuple[Row[Any], bytes | Outcome]]:
-    """Each message with its mail, or how it ends without one. Some are composed in a row: that takes half the time."""
+    """Each message with its mail, or how it ends without one. Some are composed in a row: it costs less."""
     for start in range(0, len(taken), AT_ONCE):
         yield from [(row, _mail_or_end(row, withheld.get(row.id))) for row in taken[start : start + AT_ONCE]]
 
