@@ -79,7 +79,7 @@ class Stage:
         while not_sent(wanted):
             if time.monotonic() > until:
                 raise WrongOutcome(f"{not_sent(wanted)} of {number} mails were not sent.")
-            time.sleep(0.2)
+            time.sleep(1.0)
         first, last = times_of(wanted)
         return number / (last - first).total_seconds()
 

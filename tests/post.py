@@ -16,7 +16,7 @@ from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.transaction import is_open, transaction
 from conference_orchestrator.ledger.messages import Draft, Message, Recipient
 from conference_orchestrator.notify import kinds
-from conference_orchestrator.notify.sending import Lost
+from conference_orchestrator.notify.sending import Lost, nobody
 from tests.house import House
 
 DELIVER = "deliver"
@@ -42,10 +42,13 @@ class Post:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def send(self, from_address: str, to_address: str, data: bytes) -> str:
+    def send(
+        self, from_address: str, to_address: str, data: bytes, *, next_to: Callable[[], str | None] = nobody
+    ) -> str:
         assert from_address == "helpdesk@network.example"
         self.saw_transaction_open |= is_open()
         self.before()
+        next_to()
         name = to_address.partition("@")[0]
         trouble = self.troubles[name].pop(0) if self.troubles.get(name) else None
         if trouble is None or isinstance(trouble, Lost | Killed):

@@ -11,20 +11,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, cast
 from uuid import UUID, uuid4
 from weakref import WeakKeyDictionary
 
 import structlog
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 
 from conference_orchestrator.flows import suppressing
 from conference_orchestrator.kernel import links, ports
-from conference_orchestrator.kernel.database import among
 from conference_orchestrator.kernel.outbox import Rank, Task
 from conference_orchestrator.kernel.times import Clock, rfc3339
 from conference_orchestrator.kernel.transaction import Transaction, steps, transaction
+from conference_orchestrator.kernel.turns import Turns
 from conference_orchestrator.ledger import messages, suppressions
 from conference_orchestrator.ledger.marks import Marks
 from conference_orchestrator.ledger.messages import Draft, Message, Outcome, Recipient, State
@@ -42,8 +42,6 @@ log = structlog.get_logger()
 open_mail: ports.Port[Callable[[], MailSender]] = ports.Port("open_mail")
 
 BATCH = 100
-# So many mails are composed before the first of them is sent.
-AT_ONCE = 25
 # So long one task begins with another mail. The last one may take a minute and a half, and all of it has to be over
 # before the leases of the task and of its messages are.
 SHIFT = timedelta(seconds=15)
@@ -70,6 +68,8 @@ NO_MAIL = {
     Reason.UNSUBSCRIBED: "no mail is wanted at this address",
     Reason.HELPDESK: "the helpdesk ended mail to this address",
 }
+# Batches go one after another in this process; one that takes longer waits for its mail server.
+TURNS = Turns(seconds=0.3)
 # What was composed lately for several people, in this process.
 MAILINGS = Mailings()
 # How fast the domains take mail, for each way out, in this process.
@@ -119,7 +119,7 @@ def tell_helpdesk(tx: Transaction, title: str, detail: str, *, path: str, cause:
 def deliver(message_ids: Sequence[UUID]) -> None:
     """Send those of the messages that are due, each at most once at a time; come back for the rest."""
     worker = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-    with steps() as connection, open_mail()() as sender:
+    with TURNS.one(), steps() as connection, open_mail()() as sender:
         is_done = _send_all(connection, sender, message_ids, worker=worker)
     if not is_done and (rest := messages.unfinished(message_ids)):
         with transaction() as tx:
@@ -172,24 +172,44 @@ def _send_taken(
     held: list[tuple[UUID, datetime, str]] = []
     withheld = _withheld(connection, taken)
     with Marks(connection, worker=worker) as marks:
-        for row, mail in _composed(taken, withheld):
-            now, domain = way.clock.now(), _domain(row)
+        line = _Line(way, taken, withheld)
+        for row, mail in line:
+            now = way.clock.now()
             if now > until:
                 back.append(row.id)
-            elif (may_go_at := way.pace.may_go(domain, now)) > now:
-                held.append((row.id, may_go_at, f"waits: mails to {domain} go too fast"))
+            elif (may_go_at := way.pace.may_go(domain_of(row.address), now)) > now:
+                held.append((row.id, may_go_at, f"waits: mails to {domain_of(row.address)} go too fast"))
             else:
-                marks.write(mail if isinstance(mail, Outcome) else _send(way, row, mail))
+                marks.write(mail if isinstance(mail, Outcome) else _send(way, row, mail, next_to=line.next_to))
     messages.release(connection, [*back, *(message_id for message_id, _, _ in held)], worker=worker)
     for message_id, may_go_at, why in held:
         messages.postpone(connection, message_id, until=may_go_at, answer=why)
     return marks.ended
 
 
-def _composed(taken: Sequence[Row[Any]], withheld: Mapping[UUID, str]) -> Iterator[tuple[Row[Any], bytes | Outcome]]:
-    """Each message with its mail, or how it ends without one. Some are composed in a row: it costs less."""
-    for start in range(0, len(taken), AT_ONCE):
-        yield from [(row, _mail_or_end(row, withheld.get(row.id))) for row in taken[start : start + AT_ONCE]]
+class _Line:
+    """The messages in their turn, each with its mail, or how it ends without one."""
+
+    def __init__(self, way: _WayOut, taken: Sequence[Row[Any]], withheld: Mapping[UUID, str]) -> None:
+        self._way = way
+        self._mails = ((row, _mail_or_end(row, withheld.get(row.id))) for row in taken)
+        self._first: list[tuple[Row[Any], bytes | Outcome]] = []
+
+    def __iter__(self) -> Iterator[tuple[Row[Any], bytes | Outcome]]:
+        while self._has_another():
+            yield self._first.pop()
+
+    def next_to(self) -> str | None:
+        """To whom the next mail goes if nothing comes between. It is composed with the asking."""
+        if not self._has_another():
+            return None
+        (row, mail), now = self._first[0], self._way.clock.now()
+        may_go = not isinstance(mail, Outcome) and self._way.pace.may_go(domain_of(row.address), now) <= now
+        return row.address if may_go else None
+
+    def _has_another(self) -> bool:
+        self._first = self._first or list(islice(self._mails, 1))
+        return bool(self._first)
 
 
 def _mail_or_end(row: Row[Any], withheld: str | None) -> bytes | Outcome:
@@ -224,22 +244,9 @@ def _way_out(sender: MailSender) -> _WayOut:
     return _WayOut(sender, _own_address(), ports.clock(), pace)
 
 
-def _domain(row: Row[Any]) -> str:
-    return _domain_as_one(row.address.rpartition("@")[2])
-
-
-# Many people of a mailing share a domain, and the DNS's way to write it takes time to find.
-@lru_cache(maxsize=1024)
-def _domain_as_one(domain: str) -> str:
-    return domain_of(f"@{domain}")
-
-
 def _withheld(connection: Connection, batch: Sequence[Row[Any]]) -> dict[UUID, str]:
     """Why some of the messages are not sent, by their ids: what has changed since they were written."""
-    erased = select(Clinician.id).where(
-        among(Clinician.id, {row.clinician_id for row in batch}), Clinician.state == clinicians.State.ERASED
-    )
-    gone = set(connection.execute(erased).scalars())
+    gone = clinicians.erased(connection, {row.clinician_id for row in batch if row.clinician_id})
     unwanted = suppressions.of_addresses(connection, {row.address for row in batch})
     found: dict[UUID, str] = {}
     for row in batch:
@@ -253,23 +260,23 @@ def _withheld(connection: Connection, batch: Sequence[Row[Any]]) -> dict[UUID, s
     return found
 
 
-def _send(way: _WayOut, row: Row[Any], mail: bytes) -> Outcome:
+def _send(way: _WayOut, row: Row[Any], mail: bytes, *, next_to: Callable[[], str | None]) -> Outcome:
     """Hand over one mail. Whatever comes of it, the others go on."""
     if reason := _outdated(row, now=way.clock.now()):
         return Outcome(message_id=row.id, state=State.SUPPRESSED, answer=reason)
     try:
-        answer = way.sender.send(way.own_address, row.address, mail)
+        answer = way.sender.send(way.own_address, row.address, mail, next_to=next_to)
     except Refused as error:
         return Outcome(message_id=row.id, state=State.FAILED, answer=str(error))
     except (Deferred, Lost) as error:
         if isinstance(error, TooFast):
-            way.pace.too_fast(_domain(row), way.clock.now())
+            way.pace.too_fast(domain_of(row.address), way.clock.now())
         return _again(row, error, now=way.clock.now())
     except Exception as error:
         log.exception("message is at fault", message=str(row.id), kind=row.kind)
         return _at_fault(row, error)
     now = way.clock.now()
-    way.pace.went(_domain(row), now)
+    way.pace.went(domain_of(row.address), now)
     return Outcome(message_id=row.id, state=State.SENT, answer=answer, sent_at=now)
 
 

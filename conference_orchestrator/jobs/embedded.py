@@ -15,12 +15,27 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import Connection, Index, Row, delete, exists, insert, or_, select, text, update
+from sqlalchemy import (
+    Connection,
+    Index,
+    Row,
+    String,
+    Update,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
@@ -204,31 +219,37 @@ class EmbeddedEngine:
 def _claim(worker: str) -> Row[Any] | None:
     """Take the most urgent due task. Two of one lock may, in a rare race, run together: flows hold their own leases."""
     now = ports.clock().now()
-    other = aliased(TaskRow)
+    taking, given = _taking(), {"by": worker, "at": now, "until": now + LEASE}
+    with _writing() as connection:
+        row = connection.execute(taking, given).one_or_none()
+        while row is not None and row.attempts > ATTEMPTS:
+            # Its process died, so nobody could write down a failure.
+            before = f"; before that: {row.last_error}" if row.last_error else " each time"
+            _put_aside(connection, row, worker, f"it ended its process{before}")
+            row = connection.execute(taking, given).one_or_none()
+        return row
+
+
+@cache
+def _taking() -> Update:
+    now, other = bindparam("at", type_=TaskRow.due_at.type), aliased(TaskRow)
     in_hand = exists().where(other.lock == TaskRow.lock, other.id != TaskRow.id, other.lease_until > now)
     due = (
         select(TaskRow.id)
-        .where(TaskRow.state == State.OPEN, TaskRow.due_at <= now, ~in_hand)
+        .where(OPEN, TaskRow.due_at <= now, ~in_hand)
         .where(or_(TaskRow.lease_until.is_(None), TaskRow.lease_until <= now))
         .order_by(TaskRow.rank, TaskRow.due_at, TaskRow.created_at)
         .limit(1)
         .with_for_update(skip_locked=True)
         .scalar_subquery()
     )
-    taking = (
+    return (
         update(TaskRow)
         .where(TaskRow.id == due)
-        .values(worker=worker, lease_until=now + LEASE, attempts=TaskRow.attempts + 1)
+        .values(worker=bindparam("by", type_=String), lease_until=bindparam("until", type_=TaskRow.due_at.type))
+        .values(attempts=TaskRow.attempts + 1)
         .returning(*TaskRow.__table__.c)
     )
-    with _writing() as connection:
-        row = connection.execute(taking).one_or_none()
-        while row is not None and row.attempts > ATTEMPTS:
-            # Its process died, so nobody could write down a failure.
-            before = f"; before that: {row.last_error}" if row.last_error else " each time"
-            _put_aside(connection, row, worker, f"it ended its process{before}")
-            row = connection.execute(taking).one_or_none()
-        return row
 
 
 def _done(task_id: UUID, worker: str) -> None:

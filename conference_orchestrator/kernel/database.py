@@ -10,7 +10,7 @@ import json
 import os
 import struct
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from functools import cache, lru_cache
 from time import time_ns
@@ -224,11 +224,14 @@ def insert_new(table: type[Model] | Table) -> Any:
     return postgresql.insert(table).on_conflict_do_nothing()
 
 
-def among(column: InstrumentedAttribute[Any], values: Collection[Any]) -> ColumnElement[bool]:
-    """`column IN values`, for many: PostgreSQL gets them as one array, so that it knows the statement already."""
-    if db.engine.dialect.name == "sqlite":
-        return column.in_(values)
-    return column == any_(bindparam(None, list(values), type_=postgresql.ARRAY(column.type)))
+def among(column: InstrumentedAttribute[Any], name: str, *, dialect: str) -> ColumnElement[bool]:
+    """`column IN` the list that the statement is given under that name, however many they are.
+
+    PostgreSQL gets them as one array, so that it knows the statement already.
+    """
+    if dialect == "sqlite":
+        return column.in_(bindparam(name, expanding=True))
+    return column == any_(bindparam(name, type_=postgresql.ARRAY(column.type)))
 
 
 def new_ids(count: int) -> Iterator[uuid.UUID]:

@@ -26,14 +26,16 @@ from sqlalchemy import (
     Connection,
     Index,
     Row,
+    String,
     Text,
     UniqueConstraint,
+    Update,
     and_,
+    bindparam,
     case,
     cast,
     exists,
     func,
-    literal,
     literal_column,
     null,
     or_,
@@ -197,32 +199,47 @@ def claim(connection: Connection, message_ids: Sequence[UUID], *, worker: str, n
     """Take the messages for sending: the fence against a second sender. What is not sent then, `release` gives back.
 
     Left out are those that are not due, held by another worker, finished, or wait for an earlier one of their chain.
-    The rows stand in the given order, `facts` as the text of a JSON document.
+    The rows stand in the given order, with what sending needs; `facts` is the text of a JSON document.
     """
+    given = {"wanted": message_ids, "by": worker, "at": now, "until": now + LEASE}
+    found = {row.id: row for row in connection.execute(_taking(connection.dialect.name), given)}
+    return [found[message_id] for message_id in message_ids if message_id in found]
+
+
+@cache
+def _taking(dialect: str) -> Update:
+    now = bindparam("at", type_=Message.due_at.type)
     ready = or_(
         is_one_of(Message, State.QUEUED, State.DEFERRED),
         and_(is_one_of(Message, State.AMBIGUOUS), Message.lost_answers <= AMBIGUOUS_BUDGET),
         # Its sender died between the sending and the mark: it goes again, with the same Message-ID.
         and_(is_one_of(Message, State.SENDING), Message.lease_until < now),
     )
-    free = select(Message.id).where(among(Message.id, message_ids), Message.due_at <= now, ready)
+    free = select(Message.id).where(among(Message.id, "wanted", dialect=dialect), Message.due_at <= now, ready)
     # Two workers may take parts of the same batch: neither waits for the other.
     free = free.where(~_waits_for_another()).with_for_update(skip_locked=True)
-    taking = (
+    return (
         update(Message)
         .where(Message.id.in_(free))
-        .values(state=State.SENDING, worker=worker, lease_until=now + LEASE, attempts=Message.attempts + 1)
-        .values(tried_since=func.coalesce(Message.tried_since, literal(now, Message.tried_since.type)))
-        .returning(*_shown())
+        .values(state=literal_column(f"'{State.SENDING}'"), worker=bindparam("by", type_=String))
+        .values(lease_until=bindparam("until", type_=Message.due_at.type), attempts=Message.attempts + 1)
+        .values(tried_since=func.coalesce(Message.tried_since, now))
+        .returning(
+            Message.id,
+            Message.created_at,
+            Message.kind,
+            Message.address,
+            Message.name,
+            Message.language,
+            Message.time_zone,
+            cast(Message.facts, Text).label("facts"),
+            Message.clinician_id,
+            Message.link_subject,
+            Message.references,
+            Message.attempts,
+            Message.tried_since,
+        )
     )
-    found = {row.id: row for row in connection.execute(taking)}
-    return [found[message_id] for message_id in message_ids if message_id in found]
-
-
-@cache
-def _shown() -> list[ColumnElement[Any]]:
-    columns = Message.__table__.c
-    return [cast(one, Text).label("facts") if one is columns.facts else one for one in columns]
 
 
 def release(connection: Connection, message_ids: Sequence[UUID], *, worker: str) -> None:

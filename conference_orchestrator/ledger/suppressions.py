@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Index, UniqueConstraint, delete, select
+from sqlalchemy import Connection, Index, Select, UniqueConstraint, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from conference_orchestrator.kernel.database import Identified, Model, among, db, insert_new, one_of, personal
@@ -81,9 +82,14 @@ def lift(address: str, scope: Scope) -> bool:
 
 def of_addresses(connection: Connection, addresses: Collection[str]) -> dict[tuple[str, str], str]:
     """Why each of the addresses gets no mail, by address and scope; those that do are left out."""
-    statement = select(Suppression.address, Suppression.scope, Suppression.reason)
-    found = connection.execute(statement.where(among(Suppression.address, {one.lower() for one in addresses})))
+    found = connection.execute(_of(connection.dialect.name), {"addresses": list({one.lower() for one in addresses})})
     return {(address, scope): reason for address, scope, reason in found}
+
+
+@cache
+def _of(dialect: str) -> Select[str, str, str]:
+    wanted = among(Suppression.address, "addresses", dialect=dialect)
+    return select(Suppression.address, Suppression.scope, Suppression.reason).where(wanted)
 
 
 def get(suppression_id: UUID) -> Suppression:

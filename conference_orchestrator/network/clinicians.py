@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import ForeignKey, Select, UniqueConstraint, func, or_, select
+from sqlalchemy import Connection, ForeignKey, Select, UniqueConstraint, func, literal_column, or_, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
 
-from conference_orchestrator.kernel.database import Identified, Model, Versioned, db, one_of, personal
+from conference_orchestrator.kernel.database import Identified, Model, Versioned, among, db, one_of, personal
 from conference_orchestrator.kernel.errors import Invalid, NotFound
 from conference_orchestrator.kernel.paging import Page, Paging, page
 from conference_orchestrator.kernel.principal import Principal, Role
@@ -172,6 +173,19 @@ def by_ids(identifiers: Iterable[UUID]) -> dict[UUID, Clinician]:
     """The active ones of these clinicians, by id."""
     statement = _complete().where(Clinician.id.in_(list(identifiers)), Clinician.state == State.ACTIVE)
     return {person.id: person for person in db.session.scalars(statement)}
+
+
+def erased(connection: Connection, clinician_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the clinicians who were erased."""
+    gone = connection.execute(_erased(connection.dialect.name), {"wanted": list(clinician_ids)})
+    return set(gone.scalars())
+
+
+@cache
+def _erased(dialect: str) -> Select[UUID]:
+    return select(Clinician.id).where(
+        among(Clinician.id, "wanted", dialect=dialect), Clinician.state == literal_column(f"'{State.ERASED}'")
+    )
 
 
 def audience(network_ids: Iterable[UUID], *, countries: Sequence[str], specialties: Sequence[str]) -> list[UUID]:

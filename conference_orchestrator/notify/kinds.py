@@ -12,6 +12,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar, Literal
 
 from conference_orchestrator.kernel.errors import NotFound
@@ -375,6 +376,12 @@ def _to_json(value: Any) -> Any:
     return value
 
 
+# Python reads them out of the source anew each time.
+@cache
+def _hints(wanted: type) -> dict[str, Any]:
+    return typing.get_type_hints(wanted)
+
+
 def _from_json(wanted: Any, value: Any) -> Any:
     """`value` as the annotated type `wanted`: a dataclass, tuple[X, ...], X | None, datetime or a plain JSON value."""
     if typing.get_origin(wanted) in {types.UnionType, typing.Union}:
@@ -385,6 +392,6 @@ def _from_json(wanted: Any, value: Any) -> Any:
     if wanted is datetime:
         return datetime.fromisoformat(value)
     if dataclasses.is_dataclass(wanted):
-        hints = typing.get_type_hints(wanted)
+        hints = _hints(typing.cast("type", wanted))
         return typing.cast("Any", wanted)(**{name: _from_json(hints.get(name), item) for name, item in value.items()})
     return value

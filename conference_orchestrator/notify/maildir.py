@@ -7,11 +7,12 @@ import os
 import secrets
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from conference_orchestrator.notify.sending import Deferred, Lost, checked_address
+from conference_orchestrator.notify.sending import Deferred, Lost, checked_address, nobody
 
 
 class MaildirSender:
@@ -28,7 +29,14 @@ class MaildirSender:
     ) -> None:
         """Nothing stays open between two mails."""
 
-    def send(self, from_address: str, to_address: str, data: bytes) -> str:
+    def send(
+        self,
+        from_address: str,
+        to_address: str,
+        data: bytes,
+        *,
+        next_to: Callable[[], str | None] = nobody,  # noqa: ARG002  - a disk is not waited for
+    ) -> str:
         """Write one mail; the name of its file. Raises Refused for a wrong address, Deferred or Lost for the disk."""
         checked_address(from_address)
         checked_address(to_address)

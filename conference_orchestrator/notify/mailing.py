@@ -61,9 +61,12 @@ class _Pattern:
     @classmethod
     def of(cls, text: str, marks: Mapping[str, str]) -> Self:
         """The text with places where the marks stand."""
-        names = {mark: name for name, mark in marks.items()}
-        found = re.split("(" + "|".join(map(re.escape, names)) + ")", text)
-        return cls(tuple(piece.encode() for piece in found[::2]), tuple(names[mark] for mark in found[1::2]))
+        if "\0" in text:
+            raise Uncertain("a sign that parts the places from the text")
+        for name, mark in marks.items():
+            text = text.replace(mark, f"\0{name}\0")
+        parts = text.split("\0")
+        return cls(tuple(piece.encode() for piece in parts[::2]), tuple(parts[1::2]))
 
     def must_keep_apart(self) -> Self:
         """Itself. Uncertain when a place does not stand between ASCII characters: only there nothing joins with it."""

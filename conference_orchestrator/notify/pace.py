@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 MINUTE = timedelta(minutes=1)
 FIRST_PAUSE, LONGEST_PAUSE = MINUTE, timedelta(hours=1)
@@ -16,7 +17,13 @@ FIRST_PAUSE, LONGEST_PAUSE = MINUTE, timedelta(hours=1)
 
 def domain_of(address: str) -> str:
     """The domain of an address, the same for every way to write it: lower case, and as the DNS knows it (IDNA)."""
-    domain = address.rpartition("@")[2].rstrip(".").lower()
+    return _as_one(address.rpartition("@")[2])
+
+
+# Many people share a domain, and the DNS's way to write it takes time to find.
+@lru_cache(maxsize=1024)
+def _as_one(domain: str) -> str:
+    domain = domain.rstrip(".").lower()
     try:
         return domain.encode("idna").decode("ascii")
     except UnicodeError:

@@ -12,6 +12,7 @@ The third one is real: a server may hold the mail although its answer was lost (
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -36,14 +37,24 @@ class Lost(SendingError):
     """The mail went out whole and the answer did not come back: it may or may not have been taken."""
 
 
+def nobody() -> None:
+    """No mail is known to follow."""
+
+
 class MailSender(Protocol):
     """Where mails go. A context manager: leaving it closes the connection that the sends shared."""
 
-    def send(self, from_address: str, to_address: str, data: bytes) -> str:
+    def send(
+        self, from_address: str, to_address: str, data: bytes, *, next_to: Callable[[], str | None] = nobody
+    ) -> str:
         """Hand over one mail for one recipient; the server's last answer. Raises Refused, Deferred or Lost.
 
         Addresses are bare (`name@hospital.example`), `data` is the whole mail with CRLF. After any of the errors the
         sender may be used for the next mail.
+
+        `next_to` tells to whom the next mail from the same address will go, None for nobody. A sender that has to wait
+        for an answer asks meanwhile, once: whoever sends may use that time. Sending another mail next, or none, is
+        always right.
         """
         ...
 

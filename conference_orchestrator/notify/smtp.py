@@ -3,8 +3,9 @@
 Everything up to the last byte of the mail can be repeated without harm. Only an answer that is lost after the final
 dot leaves it open whether the server has the mail, so that step is spoken here and not by `smtplib.sendmail`.
 
-A mail costs one write and two reads where the server takes commands together (PIPELINING): MAIL, RCPT and DATA, and,
-once all three are answered well, the mail itself.
+A mail costs two writes and two reads where the server takes commands together (PIPELINING): MAIL, RCPT and DATA, and,
+once all three are answered well, the mail itself. Where the next recipient is known, the first three follow the answer
+to the mail before, and the server works on them while the caller writes down how that one ended.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from conference_orchestrator.notify.sending import Deferred, Lost, Refused, checked_address
+from conference_orchestrator.notify.sending import Deferred, Lost, Refused, checked_address, nobody
 from conference_orchestrator.notify.smtp_answers import CLOSING, Answer
 from conference_orchestrator.notify.smtp_connection import BROKEN, Connection
 from conference_orchestrator.settings import SettingsError
@@ -72,6 +73,8 @@ class SmtpSender:
         self._connection: Connection | None = None
         # After a refusal the server may still hold half an envelope.
         self._must_reset = False
+        # From whom and to whom the mail is whose envelope was sent already.
+        self._begun: tuple[str, str] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -79,13 +82,16 @@ class SmtpSender:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._connection is not None:
+        # In a mail that was begun the farewell would be its text.
+        if self._connection is not None and self._begun is None:
             self._connection.until = time.monotonic() + self._timeout
             with contextlib.suppress(*BROKEN):
                 self._connection.quit()
-            self._drop()
+        self._drop()
 
-    def send(self, from_address: str, to_address: str, data: bytes) -> str:
+    def send(
+        self, from_address: str, to_address: str, data: bytes, *, next_to: Callable[[], str | None] = nobody
+    ) -> str:
         """Hand over one mail for one recipient; the server's last answer. Raises Refused, Deferred or Lost."""
         sender, recipient = checked_address(from_address), checked_address(to_address)
         wire = _on_the_wire(self._sign(_with_crlf(data)))
@@ -97,10 +103,26 @@ class SmtpSender:
             # The final dot was not sent whole, so the server cannot have taken the mail.
             self._drop()
             raise Deferred(f"the connection broke before the mail was handed over: {error}") from error
-        return self._last_answer(connection)
+        next_recipient = next_to()
+        answer = self._last_answer(connection)
+        self._begin(connection, sender, next_recipient)
+        return answer
+
+    def _begin(self, connection: Connection, sender: str, recipient: str | None) -> None:
+        """Say the envelope of the next mail; its answers are read when that is sent."""
+        if recipient is None or not connection.has_extn("pipelining"):
+            return
+        with contextlib.suppress(Refused):
+            steps = self._steps(connection, sender, checked_address(recipient))
+            self._begun = (sender, recipient)
+            # What broke shows with the answers.
+            with contextlib.suppress(*BROKEN):
+                connection.write(b"".join(line for _, line in steps))
 
     def _ready_for_mail(self, sender: str, recipient: str, *, until: float) -> Connection:
         """A connection whose server took the envelope and waits for the mail. Raises Refused or Deferred."""
+        if self._begun not in {None, (sender, recipient)}:
+            self._drop()
         if (reused := self._connection) is not None:
             reused.until = until
             answers, trouble = self._envelope(reused, sender, recipient)
@@ -144,22 +166,27 @@ class SmtpSender:
 
     def _envelope(self, connection: Connection, sender: str, recipient: str) -> tuple[list[Answer], Exception | None]:
         """The answers up to the first that ends it, and what broke the connection, if anything."""
-        options, answers = _options(connection, sender, recipient), []
-        steps = [
-            *([_RESET] if self._must_reset else []),
-            ("MAIL", f"MAIL FROM:<{sender}>{options}\r\n".encode()),
-            ("RCPT", f"RCPT TO:<{recipient}>\r\n".encode()),
-            ("DATA", b"DATA\r\n"),
-        ]
-        self._must_reset = False
+        answers: list[Answer] = []
+        steps = self._steps(connection, sender, recipient)
+        is_said, self._begun, self._must_reset = self._begun is not None, None, False
         try:
-            for said in connection.converse(steps):
+            for said in connection.converse(steps, is_said=is_said):
                 answers.append(said)
                 if said.code == CLOSING or not (said.is_good or connection.has_extn("pipelining")):
                     break
         except BROKEN as error:
             return answers, error
         return answers, None
+
+    def _steps(self, connection: Connection, sender: str, recipient: str) -> list[tuple[str, bytes]]:
+        """What is said before the mail. Raises Refused where the server takes no such address."""
+        options = _options(connection, sender, recipient)
+        return [
+            *([_RESET] if self._must_reset else []),
+            ("MAIL", f"MAIL FROM:<{sender}>{options}\r\n".encode()),
+            ("RCPT", f"RCPT TO:<{recipient}>\r\n".encode()),
+            ("DATA", b"DATA\r\n"),
+        ]
 
     def _judged(self, connection: Connection, answers: list[Answer], trouble: Exception | None) -> Connection:
         """The connection, if every answer was good. Else it is made fit for the next mail, or dropped, and raised."""
@@ -206,7 +233,7 @@ class SmtpSender:
         raise said.error()
 
     def _drop(self) -> None:
-        self._must_reset = False
+        self._must_reset, self._begun = False, None
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -56,13 +56,14 @@ class Connection(smtplib.SMTP):
             self.close()
             raise
 
-    def converse(self, steps: Sequence[tuple[str, bytes]]) -> Iterator[Answer]:
+    def converse(self, steps: Sequence[tuple[str, bytes]], *, is_said: bool = False) -> Iterator[Answer]:
         """Say the lines and give the answer to each; all in one write where the server offers that (RFC 2920).
 
-        Otherwise a line is said when its turn comes: who stops asking leaves the rest unsaid.
+        Otherwise a line is said when its turn comes: who stops asking leaves the rest unsaid. Where all `is_said`
+        already, only the answers are read.
         """
         at_once = self.has_extn("pipelining")
-        if at_once:
+        if at_once and not is_said:
             self.write(b"".join(line for _, line in steps))
         for step, line in steps:
             if not at_once:

@@ -185,7 +185,7 @@ def test_a_batch_is_claimed_at_once_but_for_what_another_worker_holds(house: Hou
     with steps() as connection:
         claimed(connection, second, now=now, worker="other")
         taken = messages.claim(connection, [third, second, first], worker="me", now=now)
-    assert [(one.name, one.attempts, one.lost_answers) for one in taken] == [("c", 1, 0), ("a", 1, 0)]
+    assert [(one.name, one.attempts, one.tried_since) for one in taken] == [("c", 1, now), ("a", 1, now)]
     assert [json.loads(one.facts) for one in taken] == [row(third).facts, row(first).facts]
     assert [row(one).worker for one in (first, second, third)] == ["me", "other", "me"]
     assert (row(first).state, row(first).sent_at, row(first).lease_until) == ("sending", None, now + LEASE)

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from conference_orchestrator.kernel.outbox import Task
 from conference_orchestrator.kernel.transaction import is_open
-from conference_orchestrator.notify.sending import Lost
+from conference_orchestrator.notify.sending import Lost, nobody
 from tests.faulty_provider import FaultyProvider
 from tests.house import RememberingQueue, StandingClock
 from tests.post import Killed
@@ -92,9 +92,12 @@ class Mailbox:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def send(self, _from_address: str, to_address: str, data: bytes) -> str:
+    def send(
+        self, _from_address: str, to_address: str, data: bytes, *, next_to: Callable[[], str | None] = nobody
+    ) -> str:
         assert not is_open(), "a mail is sent with no transaction open"
         self.fate.at("before a mail")
+        next_to()
         troubles = self.troubles.get(to_address.partition("@")[0])
         trouble = troubles.pop(0) if troubles else None
         if trouble is None or isinstance(trouble, Lost):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,6 +17,7 @@ from conference_orchestrator.kernel.outbox import Rank
 from conference_orchestrator.ledger.messages import Draft, Recipient
 from conference_orchestrator.notify import composing, mailing
 from conference_orchestrator.notify.mailing import WORTH_PREPARING, Mailings
+from conference_orchestrator.notify.sending import nobody
 from tests.house import House
 from tests.notify.examples import EXAMPLES
 from tests.post import A_SECOND, DELIVER, Post, alert, ids, tell
@@ -51,9 +52,11 @@ class Keeping(Post):
         super().__init__()
         self.mails: dict[str, bytes] = {}
 
-    def send(self, from_address: str, to_address: str, data: bytes) -> str:
+    def send(
+        self, from_address: str, to_address: str, data: bytes, *, next_to: Callable[[], str | None] = nobody
+    ) -> str:
         self.mails[to_address] = data
-        return super().send(from_address, to_address, data)
+        return super().send(from_address, to_address, data, next_to=next_to)
 
 
 @pytest.fixture

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from conference_orchestrator.flows import delivering
 from conference_orchestrator.flows.delivering import PATIENCE, WAITS, open_mail
+from conference_orchestrator.kernel.transaction import transaction
+from conference_orchestrator.ledger import suppressions
 from conference_orchestrator.ledger.messages import AMBIGUOUS_BUDGET
-from conference_orchestrator.notify.sending import Deferred, Lost, Refused
+from conference_orchestrator.ledger.suppressions import Reason, Scope
+from conference_orchestrator.notify.pace import Pace
+from conference_orchestrator.notify.sending import Deferred, Lost, Refused, nobody
 from conference_orchestrator.notify.smtp import SmtpSender
 from tests.house import House
 from tests.post import DELIVER, alert, ids, tell, told
@@ -157,9 +162,11 @@ def test_a_mail_whose_answer_is_lost_each_time_goes_twice_more_and_then_to_a_hum
 class Naive(SmtpSender):
     """Takes everything that goes wrong for a passing failure."""
 
-    def send(self, from_address: str, to_address: str, data: bytes) -> str:
+    def send(
+        self, from_address: str, to_address: str, data: bytes, *, next_to: Callable[[], str | None] = nobody
+    ) -> str:
         try:
-            return super().send(from_address, to_address, data)
+            return super().send(from_address, to_address, data, next_to=next_to)
         except (Lost, Refused) as error:
             raise Deferred(str(error)) from error
 
@@ -257,3 +264,34 @@ def test_a_mailing_through_all_faults_at_once_loses_nothing(house: House, server
     }
     assert len({mail.message_id for mail in server.taken}) == len(everybody) - len(refused)
     assert server.violations == []
+
+
+def batch_with_some_that_do_not_go(house: House, server: SmtpFaults) -> None:
+    """Six to whom mail may go, and between them some who want none and one whose domain was too fast just now."""
+    with transaction():
+        for name in ("n01", "n04"):
+            suppressions.add(address(name), Scope.ALL, Reason.HELPDESK, at=house.clock.at)
+    delivering.PACES.setdefault(open_mail(), Pace()).too_fast("clinic.example", house.clock.now())
+    busy = replace(alert("n06"), to=replace(alert("n06").to, address="n06@clinic.example"))
+    tell(*[busy if name == "n06" else alert(name) for name in (f"n{number:02}" for number in range(9))])
+    delivering.deliver(ids())
+    assert [mail.to for mail in server.taken] == [address(f"n{number:02}") for number in (0, 2, 3, 5, 7, 8)]
+
+
+def test_a_mail_that_does_not_go_is_not_begun_and_costs_no_connection(house: House, server: SmtpFaults) -> None:
+    batch_with_some_that_do_not_go(house, server)
+    assert server.connections == 1
+    assert "QUIT" in {command.upper() for command in server.commands}
+
+
+def test_one_that_were_begun_all_the_same_would(
+    house: House, server: SmtpFaults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control: whoever is next is named, and still nobody gets a mail that is not for them."""
+
+    def next_to(line: delivering._Line) -> str | None:
+        return line._first[0][0].address if line._has_another() else None
+
+    monkeypatch.setattr(delivering._Line, "next_to", next_to)
+    batch_with_some_that_do_not_go(house, server)
+    assert server.connections == 4

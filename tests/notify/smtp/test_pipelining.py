@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import threading
 from itertools import cycle
@@ -173,8 +174,9 @@ def test_answers_that_come_all_at_once_and_over_several_lines_are_told_apart():
 FATES = [None, "550 5.1.1 no", None, "450 4.7.1 later", "421 4.3.2 closing", None, DROP]
 
 
+@pytest.mark.parametrize("knows_next", [False, True], ids=["one after the other", "the next one begun"])
 @WAYS
-def test_among_hundreds_nobody_gets_the_mail_or_the_answer_of_another(start, opened, given):
+def test_among_hundreds_nobody_gets_the_mail_or_the_answer_of_another(start, opened, given, knows_next):
     server = start(**given)
     sender = opened(server)
     people = {f"n{number}@hospital.example": fate for number, fate in zip(range(210), cycle(FATES), strict=False)}
@@ -182,8 +184,13 @@ def test_among_hundreds_nobody_gets_the_mail_or_the_answer_of_another(start, ope
     for number, (address, fate) in enumerate(people.items()):
         if fate:
             server.to(address, fate, step=("rcpt", "data", "dot")[number % 3])
+    # Every fifth time another mail comes than was said.
+    then = dict(itertools.pairwise(people)) | dict.fromkeys(list(people)[::5], "nobody@hospital.example")
+    for address in people:
+        next_to = then.get(address) if knows_next else None
         try:
-            answers[address] = sender.send(SENDER, address, b"Subject: %s\r\n\r\n" % address.encode())
+            mail = b"Subject: %s\r\n\r\n" % address.encode()
+            answers[address] = sender.send(SENDER, address, mail, next_to=lambda next_to=next_to: next_to)
         except SendingError as error:
             answers[address] = error
     well = [address for address, fate in people.items() if fate is None]

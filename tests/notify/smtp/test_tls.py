@@ -11,7 +11,8 @@ from conference_orchestrator.notify.sending import Deferred
 from conference_orchestrator.notify.smtp import SmtpSender
 from conference_orchestrator.notify.smtp_connection import Connection
 from tests.notify.smtp.conftest import INES, MAIL, SENDER
-from tests.smtp_faults import DROP
+from tests.smtp_faults import DROP, Held
+from tests.smtp_talk import WAIT_SECONDS
 
 BAD = ["self-signed", "expired", "another name", "unknown authority"]
 
@@ -104,6 +105,9 @@ def test_words_slipped_in_before_the_encryption_are_not_taken_for_the_server_s(s
 def test_without_that_check_they_would_be(slipped_in, monkeypatch):
     """The negative control: the way in which the secret is given is the one that was slipped in."""
     monkeypatch.setattr(Connection, "encrypt", lambda self, context: self.starttls(context=context))
+    asked = Held()
+    slipped_in.at("auth", asked)
     with signing_in(slipped_in) as sender, pytest.raises(Deferred):
         sender.send(SENDER, INES, MAIL)
+    assert asked.reached.wait(WAIT_SECONDS), "the client does not wait for the server to read it"
     assert any(command.upper().startswith("AUTH LOGIN") for command in slipped_in.commands)
