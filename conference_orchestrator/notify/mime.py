@@ -27,6 +27,8 @@ MESSAGE_ID_LENGTH = 60
 LONGEST_LINE = 998
 # RFC 2047, 2: so long an encoded word may be, and what stands around its base64.
 LONGEST_WORD, WORD = 75, "=?utf-8?b?{}?="
+# RFC 2047, 2: so long a line with such a word may be.
+LONGEST_WITH_WORD = 76
 
 Encoding = Literal["7bit", "quoted-printable", "base64"]
 
@@ -219,7 +221,11 @@ def _person(header: str, name: str, address: str, *, is_utf8: bool) -> str:
     if _is_plain(name, is_utf8=is_utf8):
         shown = '"{}"'.format(re.sub(r'([\\"])', r"\\\1", name)) if _SPECIALS.search(name) else name
         return f"{header}: {shown} <{address}>"
-    return f"{_encoded(header, name)} <{address}>"
+    written = _encoded(header, name)
+    last = written.rpartition("\r\n")[2]
+    # An address longer than a line stands on one of its own: it cannot be parted.
+    between = " " if len(f"{last} <{address}>") <= LONGEST_WITH_WORD else "\r\n "
+    return f"{written}{between}<{address}>"
 
 
 def _text(header: str, value: str, *, is_utf8: bool) -> str:

@@ -257,6 +257,20 @@ def test_subject_and_name_come_back_as_they_went_in(subject, name):
     assert all(len(word) <= 75 for word in re.findall(rb"=\?[^?]*\?[^?]*\?[^?]*\?=", data.partition(b"\r\n\r\n")[0]))
 
 
+@pytest.mark.parametrize("letters", range(1, 60))
+@pytest.mark.parametrize(
+    "local", ["lucja", "l", "a.clinician.with.a.long.name.at.the.department.of.rare.diseases.and.more"]
+)
+def test_no_line_with_an_encoded_word_is_longer_than_allowed(letters, local):
+    """RFC 2047, section 2: 76 characters."""
+    reader = dataclasses.replace(READER, name="ł" * letters, address=f"{local}@hospital.example")
+    data = built(reader=reader)
+    lines = data.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert all(len(line) <= 76 for line in lines if b"=?utf-8?" in line)
+    to = message_from_bytes(data, policy=compat32)["To"].replace("\r\n", "")
+    assert str(make_header(decode_header(to))) == f"{reader.name} <{reader.address}>"
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
 @given(subject=st.text(max_size=80), name=st.text(max_size=80))
 def test_no_text_can_add_a_header(subject, name):
