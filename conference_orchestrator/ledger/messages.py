@@ -224,22 +224,16 @@ def _taking(dialect: str) -> Update:
         .values(state=literal_column(f"'{State.SENDING}'"), worker=bindparam("by", type_=String))
         .values(lease_until=bindparam("until", type_=Message.due_at.type), attempts=Message.attempts + 1)
         .values(tried_since=func.coalesce(Message.tried_since, now))
-        .returning(
-            Message.id,
-            Message.created_at,
-            Message.kind,
-            Message.address,
-            Message.name,
-            Message.language,
-            Message.time_zone,
-            cast(Message.facts, Text).label("facts"),
-            Message.clinician_id,
-            Message.link_subject,
-            Message.references,
-            Message.attempts,
-            Message.tried_since,
-        )
+        .returning(*_shown())
     )
+
+
+def _shown() -> list[ColumnElement[Any]]:
+    """What sending needs to know."""
+    columns = Message.__table__.c
+    names = ("id", "created_at", "kind", "address", "name", "language", "time_zone", "clinician_id", "link_subject")
+    more = ("references", "attempts", "tried_since")
+    return [*(columns[name] for name in (*names, *more)), cast(columns.facts, Text).label("facts")]
 
 
 def release(connection: Connection, message_ids: Sequence[UUID], *, worker: str) -> None:

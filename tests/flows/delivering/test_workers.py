@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, Row, Text, cast, select
+from sqlalchemy import Connection, Row, select
 
 from conference_orchestrator.flows import delivering
 from conference_orchestrator.flows.delivering import SHIFT
@@ -98,9 +98,7 @@ def test_without_the_fence_they_send_mails_twice(house: House, post: Post, monke
     """The negative control: the claim only looks."""
 
     def look(connection: Connection, message_ids: Sequence[UUID], **_: object) -> Sequence[Row[Any]]:
-        columns = [column for column in Message.__table__.c if column.name != "facts"]
-        unsent = select(*columns, cast(Message.facts, Text).label("facts"))
-        unsent = unsent.where(Message.id.in_(message_ids), Message.state != State.SENT)
+        unsent = select(*messages._shown()).where(Message.id.in_(message_ids), Message.state != State.SENT)
         return connection.execute(unsent).all()
 
     monkeypatch.setattr(messages, "claim", look)
