@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from conference_orchestrator.notify.smtp import SmtpSender
+from conference_orchestrator.notify.smtp_connection import Connection
 from tests.smtp_faults import SmtpFaults
 
 SENDER, INES, RUI = "helpdesk@network.example", "ines@hospital.example", "rui@clinic.example"
@@ -36,6 +37,20 @@ def opened() -> Iterator[Callable[..., SmtpSender]]:
     """Opens senders to a server; all are closed at the end."""
     with ExitStack() as running:
         yield lambda server, timeout=20.0: running.enter_context(SmtpSender(server.url, timeout=timeout))
+
+
+@pytest.fixture
+def writes(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What the client wrote, write by write, from the first mail on."""
+    written: list[bytes] = []
+
+    def noted(self: Connection, data: bytes) -> None:
+        written.append(bytes(data))
+        write(self, data)
+
+    write = Connection.write
+    monkeypatch.setattr(Connection, "write", noted)
+    return written
 
 
 class Authority:

@@ -6,7 +6,6 @@ import pytest
 
 from conference_orchestrator.notify.sending import Deferred, Refused
 from conference_orchestrator.notify.smtp import SmtpSender
-from conference_orchestrator.notify.smtp_connection import Connection
 from tests.notify.smtp.conftest import INES, MAIL, RUI, SENDER
 from tests.smtp_faults import DROP
 
@@ -19,20 +18,6 @@ def to_ines():
 
 def envelope(of):
     return f"MAIL FROM:<{SENDER}>\r\nRCPT TO:<{of}>\r\nDATA\r\n".encode()
-
-
-@pytest.fixture
-def writes(monkeypatch):
-    """What the client wrote, write by write."""
-    written = []
-
-    def noted(self, data):
-        written.append(bytes(data))
-        write(self, data)
-
-    write = Connection.write
-    monkeypatch.setattr(Connection, "write", noted)
-    return written
 
 
 def test_it_is_said_when_the_mail_before_was_taken_and_not_again(start, opened, writes):

@@ -23,20 +23,6 @@ WAYS = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture
-def writes(monkeypatch):
-    """What the client wrote, write by write, from the first mail on."""
-    written = []
-
-    def noted(self, data):
-        written.append(bytes(data))
-        write(self, data)
-
-    write = Connection.write
-    monkeypatch.setattr(Connection, "write", noted)
-    return written
-
-
 def test_a_mail_is_two_writes(start, opened, writes):
     opened(start()).send(SENDER, INES, MAIL)
     assert writes == [f"MAIL FROM:<{SENDER}>\r\nRCPT TO:<{INES}>\r\nDATA\r\n".encode(), MAIL + b".\r\n"]
