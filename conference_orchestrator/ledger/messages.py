@@ -209,13 +209,8 @@ def claim(connection: Connection, message_ids: Sequence[UUID], *, worker: str, n
 @cache
 def _taking(dialect: str) -> Update:
     now = bindparam("at", type_=Message.due_at.type)
-    ready = or_(
-        is_one_of(Message, State.QUEUED, State.DEFERRED),
-        and_(is_one_of(Message, State.AMBIGUOUS), Message.lost_answers <= AMBIGUOUS_BUDGET),
-        # Its sender died between the sending and the mark: it goes again, with the same Message-ID.
-        and_(is_one_of(Message, State.SENDING), Message.lease_until < now),
-    )
-    free = select(Message.id).where(among(Message.id, "wanted", dialect=dialect), Message.due_at <= now, ready)
+    free = select(Message.id).where(among(Message.id, "wanted", dialect=dialect), Message.due_at <= now)
+    free = free.where(_still_to_go(Message), _is_in_no_hand(now))
     # Two workers may take parts of the same batch: neither waits for the other.
     free = free.where(~_waits_for_another()).with_for_update(skip_locked=True)
     return (
@@ -275,8 +270,7 @@ def overdue(*, before: datetime, limit: int = 1000) -> Sequence[tuple[UUID, int]
     Those that wait for an earlier one of their chain are left out: the task that they belong to comes back for them.
     """
     statement = select(Message.id, Message.rank).where(OPEN, Message.due_at < before)
-    statement = statement.where(_still_to_go(Message), ~_waits_for_another())
-    statement = statement.where(or_(Message.lease_until.is_(None), Message.lease_until < before))
+    statement = statement.where(_still_to_go(Message), _is_in_no_hand(before), ~_waits_for_another())
     rows = db.session.execute(statement.order_by(Message.rank, Message.due_at, Message.number).limit(limit))
     return [(message_id, rank) for message_id, rank in rows]
 
@@ -309,6 +303,11 @@ def _dates_told(facts: Mapping[str, Any]) -> set[str] | None:
     return {*series["left_out"], *(one["on"] for one in series["changed"])}
 
 
+def _is_in_no_hand(now: ColumnElement[Any] | datetime) -> ColumnElement[bool]:
+    # One whose sender died between the sending and the mark goes again, with the same Message-ID.
+    return or_(Message.lease_until.is_(None), Message.lease_until < now)
+
+
 def _waits_for_another() -> ColumnElement[bool]:
     earlier = aliased(Message)
     return exists().where(*_goes_before(earlier))
@@ -320,7 +319,7 @@ def _goes_before(earlier: type[Message]) -> list[ColumnElement[bool]]:
 
 def _still_to_go(of: type[Message]) -> ColumnElement[bool]:
     # Not the bare column: where statistics say that nothing is open, as they do once a mailing is through, PostgreSQL
-    # would read all that is open by `ix_message_due` for each message of the next one, and not those of its chain.
+    # would read all that is open by `ix_message_due`, and not the messages that are asked for or those of their chains.
     state = of.state.concat(literal_column("''"))
     return or_(
         state.in_([literal_column(f"'{one}'") for one in (State.QUEUED, State.SENDING, State.DEFERRED)]),
