@@ -41,7 +41,7 @@ log = structlog.get_logger()
 
 open_mail: ports.Port[Callable[[], MailSender]] = ports.Port("open_mail")
 
-BATCH = 100
+BATCH = 200
 # So long one task begins with another mail. The last one may take a minute and a half, and all of it has to be over
 # before the leases of the task and of its messages are.
 SHIFT = timedelta(seconds=15)

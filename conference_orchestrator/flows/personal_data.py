@@ -161,7 +161,7 @@ HOLDINGS = (
             "facts": _left_of_facts,
             "last_answer": lambda row: NOT_SENT if row.state == MessageState.SUPPRESSED else None,
         },
-        hidden=frozenset({"references", "worker", "lease_until"}),
+        hidden=frozenset({"references", "is_open", "worker", "lease_until"}),
     ),
     Holding(
         model=InboundMail,

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from conference_orchestrator import migrations
 from conference_orchestrator.kernel import ports
 from conference_orchestrator.kernel.database import db
-from conference_orchestrator.ledger.messages import Message
+from conference_orchestrator.ledger.messages import OPEN, Message
 from conference_orchestrator.ledger.messages import State as Fate
 from conference_orchestrator.scheduling.conferences import Conference, State
 
@@ -54,10 +54,7 @@ def provider() -> Waiting:
 
 def mail() -> Waiting:
     """Messages that are due and did not go yet, and those whose arrival is in doubt."""
-    open_ones = select(Message.state, func.count()).where(
-        Message.due_at <= ports.clock().now(),
-        Message.state.in_([Fate.QUEUED, Fate.SENDING, Fate.DEFERRED, Fate.AMBIGUOUS]),
-    )
+    open_ones = select(Message.state, func.count()).where(OPEN, Message.due_at <= ports.clock().now())
     counts = dict(db.session.execute(open_ones.group_by(Message.state)).all())
     doubtful = counts.pop(Fate.AMBIGUOUS, 0)
     return Waiting(waiting=sum(counts.values()), failed=doubtful)

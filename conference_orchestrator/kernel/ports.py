@@ -25,7 +25,9 @@ class Port(Generic[T]):
 
     def __call__(self) -> T:
         """The thing that the current application was given; KeyError when its composition root forgot it."""
-        return cast("T", current_app.extensions[self.name])
+        # Through the proxy itself each attribute costs some microseconds, and a mail asks several times.
+        app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  - as Flask tells to
+        return cast("T", app.extensions[self.name])
 
 
 settings: Port[Settings] = Port("settings")

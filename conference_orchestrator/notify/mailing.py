@@ -14,6 +14,7 @@ import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 from uuid import uuid4
 
@@ -83,12 +84,14 @@ class _Pattern:
         """How many octets are put into it."""
         return sum([len(values[name]) for name in self.names])
 
+    @cached_property
+    def template(self) -> bytes:
+        """The octets with a sign for each place, as formatting wants them."""
+        return b"%b".join([piece.replace(b"%", b"%%") for piece in self.pieces])
+
     def filled(self, values: Values) -> bytes:
         """The octets with these values in their places."""
-        parts = [self.pieces[0]]
-        for name, piece in zip(self.names, self.pieces[1:], strict=True):
-            parts += values[name], piece
-        return b"".join(parts)
+        return self.template % tuple([values[name] for name in self.names])
 
 
 def _lines(text: str, marks: Mapping[str, str], write: Callable[[str], bytes]) -> list[bytes | _Pattern]:

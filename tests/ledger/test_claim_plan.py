@@ -11,12 +11,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import ColumnElement, Connection, event, or_, text
+from sqlalchemy import ColumnElement, Connection, and_, event, text
 
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.transaction import steps, transaction
 from conference_orchestrator.ledger import messages
-from conference_orchestrator.ledger.messages import AMBIGUOUS_BUDGET, Draft, Message, Recipient, State
+from conference_orchestrator.ledger.messages import AMBIGUOUS_BUDGET, Draft, Message, Recipient
 from tests.house import House
 
 OPEN = 2000
@@ -86,14 +86,40 @@ def test_a_claim_looks_at_the_messages_of_the_batch_and_few_others_though_many_a
     assert rows_looked_at_to_claim(house) <= 4 * BATCH
 
 
-def test_a_claim_that_lets_the_statistics_choose_looks_at_all_that_is_open(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_claim_that_asks_for_what_is_open_looks_at_all_that_is(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control."""
 
-    def bare(of: type[Message]) -> ColumnElement[bool]:
-        waiting = messages.is_one_of(of, State.QUEUED, State.SENDING, State.DEFERRED)
-        return or_(waiting, messages.is_one_of(of, State.AMBIGUOUS) & (of.lost_answers <= AMBIGUOUS_BUDGET))
+    def open_and(of: type[Message]) -> ColumnElement[bool]:
+        return and_(of.is_open, of.lost_answers <= AMBIGUOUS_BUDGET)
 
-    monkeypatch.setattr(messages, "_still_to_go", bare)
+    monkeypatch.setattr(messages, "_still_to_go", open_and)
     assert rows_looked_at_to_claim(house) >= OPEN, "the harness can no longer see what it guards against"
+
+
+def test_claiming_writes_rows_beside_the_old_ones_and_leaves_the_indexes_alone(house: House) -> None:
+    waiting = told(OPEN, cause="the mailing")
+    with steps() as connection:
+        for start in range(0, OPEN, BATCH):
+            messages.claim(connection, waiting[start : start + BATCH], worker="w", now=house.clock.now())
+        taken, in_place = updates(connection)
+    assert taken == OPEN
+    assert in_place > OPEN * 0.9
+
+
+def test_a_claim_that_changes_what_an_index_looks_at_is_written_into_all_of_them(house: House) -> None:
+    """The negative control."""
+    with db.engine.begin() as connection:
+        connection.execute(text("CREATE INDEX by_state ON message (state)"))
+    waiting = told(OPEN, cause="the mailing")
+    with steps() as connection:
+        messages.claim(connection, waiting, worker="w", now=house.clock.now())
+        assert updates(connection) == (OPEN, 0), "the harness can no longer see what it guards against"
+
+
+def updates(connection: Connection) -> tuple[int, int]:
+    """How many messages were changed over the connection, and how many of them without a word to any index (HOT)."""
+    # What a connection counted is told when it has nothing to do, and at most once a second unless it is asked to.
+    connection.execute(text("SELECT pg_stat_force_next_flush()"))
+    counted = text("SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'message'")
+    changed, in_place = connection.execute(counted).one()
+    return changed, in_place

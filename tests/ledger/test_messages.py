@@ -79,7 +79,7 @@ def test_the_database_itself_refuses_a_second_one(house: House) -> None:
     def again() -> None:
         with transaction():
             known = db.session.scalars(select(Message)).one()
-            values = {c.name: getattr(known, c.key) for c in Message.__table__.columns}
+            values = {c.name: getattr(known, c.key) for c in Message.__table__.columns if c.computed is None}
             db.session.add(Message(**values | {"id": uuid4()}))
 
     with pytest.raises(IntegrityError):
