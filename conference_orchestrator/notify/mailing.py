@@ -33,6 +33,10 @@ WORTH_PREPARING = 3
 KEPT = 256
 
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9.-]+")
+# Names with one of these icalendar puts in quotation marks.
+_QUOTED = re.compile(r"[,;:’' ]")  # noqa: RUF001  - its own choice
+# What is written in another way somewhere.
+_CHANGED = re.compile(r"=\?|[\^\\]")
 _LINK = re.compile(r"https?://[A-Za-z0-9:/._~?=&%-]+")
 # What readers of another kind than most look like: the two ways must agree on them before the short one is taken.
 _TRIAL = Reader(
@@ -226,7 +230,7 @@ def _with(facts: Facts, values: Mapping[str, str], links: Sequence[str]) -> Fact
 def _must_be_plain(reader: Reader, links: Sequence[str]) -> None:
     """Uncertain unless each value stays what it is wherever it is put."""
     name = reader.name
-    if not name.isprintable() or name != name.strip() or not name or any(sign in name for sign in ("=?", "^", "\\")):
+    if not name.isprintable() or name != name.strip() or not name or _CHANGED.search(name):
         raise Uncertain("a name that is written in another way somewhere")
     # Between ASCII characters nothing joins with it, unless it begins with a mark that belongs on the one before.
     if not name.isascii() and (unicodedata.category(name[0])[0] == "M" or not unicodedata.is_normalized("NFC", name)):
@@ -250,7 +254,7 @@ def _calendar(composed: Composed, marks: Mapping[str, str]) -> list[bytes | _Pat
 def _parameter(name: str) -> bytes:
     """The name as the value of CN (RFC 5545, 3.2): in quotation marks where icalendar puts it into them."""
     value = name.replace('"', "'")
-    return (f'"{value}"' if re.search(r"[,;:’' ]", value) else value).encode()  # noqa: RUF001  - icalendar's own choice
+    return (f'"{value}"' if _QUOTED.search(value) else value).encode()
 
 
 def _folded(line: bytes) -> bytes:

@@ -33,6 +33,7 @@ LONGEST_WITH_WORD = 76
 Encoding = Literal["7bit", "quoted-printable", "base64"]
 
 _SPECIALS = re.compile(r'[()<>@,:;.\\"\[\]]')
+_NOT_IN_ADDRESSES = re.compile(r'[\s<>()\[\],:;"\\@]')
 _ASCII = bytes(range(128))
 
 
@@ -257,7 +258,7 @@ def _mailbox(header: str, name: str, address: str) -> tuple[str, str]:
     local, _, domain = written.rpartition("@")
     # Without the space that it was given it would be another address.
     is_changed = written != nfc(address)
-    if is_changed or not local or not domain or re.search(r'[\s<>()\[\],:;"\\@]', local + domain):
+    if is_changed or not local or not domain or _NOT_IN_ADDRESSES.search(local + domain):
         raise Invalid({header: "Must be an e-mail address such as name@hospital.example."})
     return _value(header, name), written
 

@@ -65,8 +65,11 @@ class MailSender(Protocol):
     ) -> None: ...
 
 
+_ADDRESS = re.compile(r"[^\s@<>\x00-\x1f\x7f-\x9f]+@[^\s@<>\x00-\x1f\x7f-\x9f]+")
+
+
 def checked_address(address: str) -> str:
     """The address if it can stand in an SMTP command; else Refused, because no repetition will mend it."""
-    if not re.fullmatch(r"[^\s@<>\x00-\x1f\x7f-\x9f]+@[^\s@<>\x00-\x1f\x7f-\x9f]+", address):
+    if not _ADDRESS.fullmatch(address):
         raise Refused(f"{address!r} is not an e-mail address")
     return address

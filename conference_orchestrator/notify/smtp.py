@@ -11,6 +11,7 @@ to the mail before, and the server works on them while the caller writes down ho
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 import time
@@ -25,6 +26,7 @@ from conference_orchestrator.notify.smtp_answers import CLOSING, Answer
 from conference_orchestrator.notify.smtp_connection import BROKEN, Connection
 from conference_orchestrator.settings import SettingsError
 
+_LONE_OR_BEFORE_DOT = re.compile(rb"\n(?:(?<!\r\n)|\.)")
 _RESET = ("RSET", b"RSET\r\n")
 
 
@@ -94,7 +96,7 @@ class SmtpSender:
     ) -> str:
         """Hand over one mail for one recipient; the server's last answer. Raises Refused, Deferred or Lost."""
         sender, recipient = checked_address(from_address), checked_address(to_address)
-        wire = _on_the_wire(self._sign(_with_crlf(data)))
+        wire = on_the_wire(data, self._sign)
         # The third part is for the last answer.
         connection = self._ready_for_mail(sender, recipient, until=time.monotonic() + 2 * self._timeout)
         try:
@@ -253,15 +255,25 @@ def _options(connection: Connection, sender: str, recipient: str) -> str:
     return " SMTPUTF8 BODY=8BITMIME"
 
 
+def on_the_wire(data: bytes, sign: Callable[[bytes], bytes] = bytes) -> bytes:
+    """The mail with CRLF only, signed, with leading dots doubled, and the final dot (RFC 5321, 4.5.2)."""
+    is_fit = _is_fit(data)
+    signed = sign(data if is_fit else _with_crlf(data))
+    if is_fit and signed is data:
+        return data + b".\r\n"
+    stuffed = signed.replace(b"\n.", b"\n..")
+    return (b"." if stuffed.startswith(b".") else b"") + stuffed + b".\r\n"
+
+
+def _is_fit(data: bytes) -> bool:
+    """Whether every line ends with CRLF, and none begins with a dot: looking costs less than mending what is whole."""
+    ends_well = data.endswith(b"\r\n") and data.count(b"\r") == data.count(b"\n")
+    return ends_well and not data.startswith(b".") and _LONE_OR_BEFORE_DOT.search(data) is None
+
+
 def _with_crlf(data: bytes) -> bytes:
     """The mail with CRLF only, and at its end.
 
     A lone CR or LF is mended because servers disagree on whether it ends a line, and a mail could smuggle a second one.
     """
     return b"\r\n".join(data.splitlines()) + b"\r\n"
-
-
-def _on_the_wire(data: bytes) -> bytes:
-    """The mail with leading dots doubled, and the final dot (RFC 5321, 4.5.2)."""
-    stuffed = data.replace(b"\n.", b"\n..")
-    return (b"." if stuffed.startswith(b".") else b"") + stuffed + b".\r\n"

@@ -32,7 +32,9 @@ class Answer(NamedTuple):
     @property
     def text(self) -> str:
         """Code and words in one line that any database and any page can take."""
-        words = "".join(sign if sign.isprintable() else " " for sign in self.said.decode("utf-8", "replace"))
+        words = self.said.decode("utf-8", "replace")
+        if not words.isprintable():
+            words = "".join(sign if sign.isprintable() else " " for sign in words)
         return f"{self.code} {words}".rstrip()
 
     @property

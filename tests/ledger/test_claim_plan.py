@@ -66,7 +66,7 @@ def rows_looked_at_to_claim(house: House) -> float:
         event.listen(connection, "before_cursor_execute", remember)
         assert len(messages.claim(connection, waiting[:BATCH], worker="w", now=house.clock.now())) == BATCH
         [(statement, given)] = asked
-        next_batch = {**given, "wanted": [str(message_id) for message_id in waiting[BATCH : 2 * BATCH]]}
+        next_batch = {**given, "wanted": "\n".join(map(str, waiting[BATCH : 2 * BATCH]))}
         cursor = connection.connection.cursor()
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", next_batch)
         [plan] = cursor.fetchone()[0]
