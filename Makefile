@@ -13,7 +13,7 @@ demo: .venv/run.installed  ## Start the demonstration on http://127.0.0.1:8000, 
 	@.venv/bin/conference-orchestrator demo
 
 test: .venv/dev.installed  ## Run the whole test suite, PostgreSQL included
-	@.venv/bin/pytest -n 3
+	@.venv/bin/pytest -n 3 --dist worksteal
 
 races: .venv/dev.installed  ## Twenty rounds of two hundred who want the last slot, and how long they waited
 	@CO_TEST_ROUNDS=20 .venv/bin/pytest -q -rP tests/journeys/test_last_slot.py
