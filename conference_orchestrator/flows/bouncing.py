@@ -71,6 +71,7 @@ def _of_message(tx: Transaction, bounce: Bounce, message: Message, kept: Inbound
         return Fate(state=State.OPEN, detail=said, **whose)
     if _has_gone(message):
         message.state, message.last_answer = messages.State.FAILED, f"It came back: {told}"[:500]
+        message.lease_until = None
     if not is_of_the_address(bounce.status):
         return Fate(state=State.COUNTED, detail=f"{told}. The address stays in use.", **whose)
     if bounce.recipient in _own_addresses():
@@ -82,7 +83,9 @@ def _of_message(tx: Transaction, bounce: Bounce, message: Message, kept: Inbound
 def _has_gone(message: Message) -> bool:
     """Whether it was taken, also by a server whose answer was lost. What a person has sent again goes all the same."""
     is_in_doubt = message.state == messages.State.DEFERRED and message.lost_answers > 0
-    return message.state in {messages.State.SENT, messages.State.AMBIGUOUS} or is_in_doubt
+    # A server may send it back before we have written down that it took it.
+    is_just_gone = message.state == messages.State.SENDING and message.attempts == 1
+    return message.state in {messages.State.SENT, messages.State.AMBIGUOUS} or is_in_doubt or is_just_gone
 
 
 def _suppress(tx: Transaction, bounce: Bounce, message: Message, kept: InboundMail) -> None:

@@ -10,8 +10,9 @@ from sqlalchemy import Select, select, update
 
 from conference_orchestrator.flows import bouncing, delivering, suppressing
 from conference_orchestrator.kernel.database import db
-from conference_orchestrator.kernel.transaction import transaction
-from conference_orchestrator.ledger.messages import Message
+from conference_orchestrator.kernel.transaction import steps, transaction
+from conference_orchestrator.ledger.marks import Marks
+from conference_orchestrator.ledger.messages import Message, Outcome, State
 from conference_orchestrator.ledger.suppressions import Suppression
 from conference_orchestrator.notify import mime
 from tests.flows.answers import letters
@@ -111,6 +112,26 @@ def test_a_delivery_in_doubt_has_failed_too_when_it_comes_back(mailroom: Mailroo
         db.session.execute(update(Message).values(state=state, lost_answers=1))
     mailroom.takes(came_back("anna@hospital.example", status="5.2.2"))
     assert sent_to("anna@hospital.example").state == "failed"
+
+
+def marked_sent(message: Message) -> State:
+    """How it stands after the worker that has it in hand wrote down that the server took it."""
+    outcome = Outcome(message_id=message.id, state=State.SENT, answer="250 taken", sent_at=message.created_at)
+    with steps() as connection, Marks(connection, worker="w") as marks:
+        marks.write(outcome)
+    return State(sent_to(message.address).state)
+
+
+@pytest.mark.parametrize(("attempts", "state"), [(1, "failed"), (2, "sent")])
+def test_a_mail_that_comes_back_before_its_sender_wrote_down_that_it_went_has_failed(
+    mailroom: Mailroom, attempts: int, state: str
+) -> None:
+    """With the second attempt it may be the first that comes back, and the one in hand may arrive."""
+    in_hand = {"state": "sending", "attempts": attempts, "worker": "w", "lease_until": mailroom.house.clock.now()}
+    with transaction():
+        db.session.execute(update(Message).values(in_hand))
+    mailroom.takes(came_back("anna@hospital.example", status="5.2.2"))
+    assert marked_sent(sent_to("anna@hospital.example")) == state
 
 
 def test_a_delivery_that_goes_on_is_not_called_failed(mailroom: Mailroom) -> None:

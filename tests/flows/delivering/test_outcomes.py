@@ -34,7 +34,7 @@ def test_one_cause_is_told_once_to_each_recipient(house: House, post: Post) -> N
 
 def test_messages_go_out_in_batches(house: House, post: Post) -> None:
     tell(*[alert(f"n{number}") for number in range(2 * BATCH + 50)])
-    assert [len(payload["messages"]) for payload in house.queue.of_kind(DELIVER)] == [100, 100, 50]
+    assert [len(payload["messages"]) for payload in house.queue.of_kind(DELIVER)] == [BATCH, BATCH, 50]
 
 
 def test_a_change_that_came_to_nothing_tells_nobody(house: House, post: Post) -> None:
