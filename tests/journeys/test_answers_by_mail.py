@@ -84,5 +84,6 @@ def test_an_address_that_does_not_exist_shows_and_the_helpdesk_is_told(stage: St
     [suppression] = stage.helpdesk.get("/suppressions", params={"address": REQUESTER})["items"]
     delivery = stage.helpdesk.get(f"/deliveries/{suppression['delivery']}")
     assert (delivery["kind"], delivery["state"], delivery["address"]) == ("invitation", "failed", REQUESTER)
-    told = stage.mailbox.await_kind("desk-alert", to="helpdesk@conference.example")
-    assert any(REQUESTER in mail.text for mail in told)
+    # The helpdesk may be told of the session's quorum too, when Tuesday is near.
+    told = lambda: stage.mailbox.of("desk-alert", to="helpdesk@conference.example")  # noqa: E731
+    stage.mailbox.await_(lambda: any(REQUESTER in mail.text for mail in told()), "an alert that names the address")
