@@ -68,7 +68,7 @@ def rows_looked_at_to_claim(house: House) -> float:
         [(statement, given)] = asked
         next_batch = {**given, "wanted": "\n".join(map(str, waiting[BATCH : 2 * BATCH]))}
         cursor = connection.connection.cursor()
-        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", next_batch)
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", next_batch)
         [plan] = cursor.fetchone()[0]
         cursor.close()
     return sum(_looked_at(plan["Plan"]))
