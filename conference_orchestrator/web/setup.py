@@ -44,7 +44,7 @@ def register(app: Flask) -> None:
 
 
 class _Rule(Rule):
-    """A rule that compiles what builds its addresses with the first: for all rules that is up to half of `create_app`."""
+    """A rule that compiles what builds its addresses with the first: for all that is up to half of `create_app`."""
 
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
         compiled = cache(partial(super()._compile_builder, append_unknown))
