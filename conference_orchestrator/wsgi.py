@@ -11,6 +11,9 @@ from gunicorn.app.base import BaseApplication
 from conference_orchestrator.app import engine_of, timer_of
 
 THREADS = 8
+# Longer than a proxy keeps an idle connection (nginx: 60 s), so that it is never we who close one that a request is
+# just being sent on: nobody may repeat a POST by himself after that (RFC 9112, 9.3.1).
+KEEP_ALIVE_SECONDS = 75
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -28,6 +31,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "threads": THREADS,
             "timeout": 60,
             "graceful_timeout": 10,
+            "keepalive": KEEP_ALIVE_SECONDS,
             "loglevel": "warning",
             "post_worker_init": self._begin_work,
             "worker_exit": self._end_work,
