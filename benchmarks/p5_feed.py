@@ -10,9 +10,12 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from http import HTTPStatus
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -53,8 +56,9 @@ class Reader:
     def get(self, etag: str | None = None) -> tuple[int, Mapping[str, str], bytes]:
         """The answer: status, headers and body."""
         said: list[Any] = []
-        builder = EnvironBuilder(self.path, PUBLIC_URL, headers={"If-None-Match": etag} if etag else {})
-        answer = self.app(builder.get_environ(), lambda *begun: said.extend(begun))
+        environ = {**_asking(self.path, etag), "wsgi.input": BytesIO()}
+        # As in a thread of the server: nothing of this program's application, nor of its connection, is at hand.
+        answer = Context().run(self.app, environ, lambda *begun: said.extend(begun))
         body = b"".join(answer)
         answer.close()
         return int(said[0].partition(" ")[0]), dict(said[1]), body
@@ -68,6 +72,12 @@ class Reader:
         if statuses != {expected}:
             raise WrongOutcome(f"The calendar is to be answered with {expected}, not {statuses}.")
         return times / seconds
+
+
+@cache
+def _asking(path: str, etag: str | None) -> Mapping[str, Any]:
+    """What a server makes of such a request: its work, not an application's."""
+    return EnvironBuilder(path, PUBLIC_URL, headers={"If-None-Match": etag} if etag else {}).get_environ()
 
 
 def measure(server_url: str, *, events: int = EVENTS, reads: int = READS, looks: int = LOOKS) -> list[Measured]:

@@ -13,12 +13,13 @@ from functools import lru_cache, reduce
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, Row, Select, String, bindparam, cast, false, func, select
+from sqlalchemy import ColumnElement, Select, String, bindparam, cast, false, func, select
 
 from conference_orchestrator import __version__
 from conference_orchestrator.flows.delivering import ENTRY, ENTRY_PURPOSE
 from conference_orchestrator.flows.entering import has_personal_links
 from conference_orchestrator.kernel import audit, links, ports
+from conference_orchestrator.kernel.asking import ask
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Invalid, NotFound, NotPermitted
 from conference_orchestrator.kernel.paging import Page, Paging
@@ -107,7 +108,7 @@ class Calendar:
     def data(self) -> bytes:
         """The calendar, as text/calendar in UTF-8; the same bytes as long as nothing changed."""
         given = {"person": self.owner_id, "after": self.after}
-        rows: CursorResult[Any] = db.session.connection().execute(_ROWS, given)
+        rows = db.session.connection().execute(_ROWS, given).all()
         organizer = _organizer()
         events = (_facts(row, is_personal=row.provider in self.personal, organizer=organizer) for row in rows)
         return feed_bytes(events, language=self.language)
@@ -118,7 +119,7 @@ def read(word: str) -> Calendar:
 
     The tag is read before the objects: what changes in between is told again at the next look.
     """
-    found = db.session.connection().execute(_OWNER, {"sha256": tokens.digest(word)}).one_or_none()
+    found = ask(_OWNER, {"sha256": tokens.digest(word)})
     if found is None:
         raise NotFound("There is no calendar at this address (any more).")
     owner_id, language, changes = found
@@ -175,7 +176,7 @@ def revoke(feed_id: UUID, *, by: Principal) -> None:
         tx.record("feed.revoke", audit.named(Clinician, feed.clinician_id), by=by)
 
 
-def _facts(row: Row[Any], *, is_personal: bool, organizer: str) -> kinds.EventFacts:
+def _facts(row: Any, *, is_personal: bool, organizer: str) -> kinds.EventFacts:
     has_place = row.role != UNREGISTERED
     link = links.url(ENTRY + links.token(ENTRY_PURPOSE, row.id)) if is_personal else row.join_url
     return kinds.Invitation(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from conference_orchestrator.kernel.errors import Invalid
@@ -20,7 +20,9 @@ from conference_orchestrator.notify.languages import SOURCE, language_of
 # The calendar may be shown beside others, on a screen that others see: it names nobody and no disease.
 NAME = "Network meetings"
 LOOK_AGAIN = "PT6H"
+CONFERENCE = "CONFERENCE;FEATURE=AUDIO,VIDEO;VALUE=URI"
 LONGEST_LINE = 75  # octets, without the line break (RFC 5545, 3.1)
+WITHIN_A_CHARACTER = range(0x80, 0xC0)  # of UTF-8 (RFC 3629, 3)
 
 
 def feed_bytes(events: Iterable[EventFacts], *, language: str = SOURCE) -> bytes:
@@ -31,7 +33,8 @@ def feed_bytes(events: Iterable[EventFacts], *, language: str = SOURCE) -> bytes
     A text that could start another property is shown without what would do so: one such meeting does not hide the
     others. Raises TypeError for a naive time.
     """
-    lines = [
+    words = language_of(language)
+    unfolded = (
         "BEGIN:VCALENDAR",
         "VERSION:2.0",
         f"PRODID:{PRODUCT}",
@@ -41,35 +44,35 @@ def feed_bytes(events: Iterable[EventFacts], *, language: str = SOURCE) -> bytes
         f"X-WR-CALNAME:{NAME}",
         f"REFRESH-INTERVAL;VALUE=DURATION:{LOOK_AGAIN}",
         f"X-PUBLISHED-TTL:{LOOK_AGAIN}",
-    ]
-    words = language_of(language)
-    for facts in events:
-        lines += _event(facts, words)
-    lines.append("END:VCALENDAR")
-    return "".join(_folded(line) for line in lines).encode()
+        *(_event(facts, words) for facts in events),
+        "END:VCALENDAR\r\n",
+    )
+    lines = "\r\n".join(unfolded).encode().split(b"\r\n")
+    return b"\r\n".join([line if len(line) <= LONGEST_LINE else _folded(line) for line in lines])
 
 
-def _event(facts: EventFacts, language: str) -> Iterator[str]:
+def _event(facts: EventFacts, language: str) -> str:
+    """Its lines, not folded yet; what stands in them has no line break."""
     link = _link(facts.join_url)
     shown = facts if link == facts.join_url else dataclasses.replace(facts, join_url=link)
-    yield "BEGIN:VEVENT"
-    yield f"UID:{_text(facts.uid)}"
-    yield f"SEQUENCE:{facts.sequence}"
-    yield f"DTSTAMP:{_utc(facts.dtstamp)}"
-    yield f"DTSTART:{_utc(facts.starts_at)}"
-    yield f"DTEND:{_utc(facts.ends_at)}"
-    yield f"SUMMARY:{_text(summary(shown, language))}"
-    yield "CLASS:PRIVATE"
-    yield "TRANSP:OPAQUE"
+    place = f"LOCATION:{_escaped(link)}\r\nURL:{link}\r\n{CONFERENCE}:{link}\r\n" if link else ""
     # Whoever publishes is named (RFC 5546, 3.2.1); without a name, since it is the helpdesk's mailbox.
-    yield f"ORGANIZER:mailto:{_one_line(facts.organizer_address)}"
-    yield "STATUS:CONFIRMED"
-    yield f"DESCRIPTION:{_prose(description(shown, language))}"
-    if link:
-        yield f"LOCATION:{_escaped(link)}"
-        yield f"URL:{link}"
-        yield f"CONFERENCE;FEATURE=AUDIO,VIDEO;VALUE=URI:{link}"
-    yield "END:VEVENT"
+    return (
+        "BEGIN:VEVENT\r\n"
+        f"UID:{_text(facts.uid)}\r\n"
+        f"SEQUENCE:{facts.sequence}\r\n"
+        f"DTSTAMP:{_utc(facts.dtstamp)}\r\n"
+        f"DTSTART:{_utc(facts.starts_at)}\r\n"
+        f"DTEND:{_utc(facts.ends_at)}\r\n"
+        f"SUMMARY:{_text(summary(shown, language))}\r\n"
+        "CLASS:PRIVATE\r\n"
+        "TRANSP:OPAQUE\r\n"
+        f"ORGANIZER:mailto:{_one_line(facts.organizer_address)}\r\n"
+        "STATUS:CONFIRMED\r\n"
+        f"DESCRIPTION:{_prose(description(shown, language))}\r\n"
+        f"{place}"
+        "END:VEVENT"
+    )
 
 
 def _link(value: str | None) -> str | None:
@@ -102,21 +105,21 @@ def _one_line(value: str) -> str:
     return " ".join("".join(seen).split())
 
 
-def _folded(line: str) -> str:
-    """The line with its end, broken where it would be too long; a character of several octets stays in one piece."""
-    if len(line) <= LONGEST_LINE and line.isascii():
-        return f"{line}\r\n"
-    octets = line.encode()
+def _folded(line: bytes) -> bytes:
+    """A line that is too long, broken; a character of several octets stays in one piece."""
     parts, start, room = [], 0, LONGEST_LINE
-    while start < len(octets):
-        part = octets[start : start + room].decode(errors="ignore")
-        parts.append(part)
-        start += len(part.encode())
+    while start < len(line):
+        end = start + room
+        while end < len(line) and line[end] in WITHIN_A_CHARACTER:
+            end -= 1
+        parts.append(line[start:end])
+        start = end
         room = LONGEST_LINE - 1  # the others begin with a space
-    return "\r\n ".join(parts) + "\r\n"
+    return b"\r\n ".join(parts)
 
 
 def _utc(at: datetime) -> str:
     if at.tzinfo is None:
         raise TypeError("an instant is aware")
-    return at.astimezone(UTC).isoformat()[:19].replace("-", "").replace(":", "") + "Z"
+    at = at.astimezone(UTC)
+    return f"{at.year:04}{at.month:02}{at.day:02}T{at.hour:02}{at.minute:02}{at.second:02}Z"

@@ -10,6 +10,8 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
+from flask.sessions import SecureCookieSessionInterface
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.routing import Rule
 
 from conference_orchestrator.web import feeds, health, hooks, hosts, metrics, pages, policy, problems
@@ -27,6 +29,7 @@ def register(app: Flask) -> None:
     RuntimeError when a route stands under no line of the policy.
     """
     app.url_rule_class = _Rule
+    app.session_interface = _Sessions()
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined]  # fields stand in the order of the schema
     problems.register(app)
@@ -53,6 +56,15 @@ class _Rule(Rule):
             return compiled()(rule, **values)
 
         return build
+
+
+class _Sessions(SecureCookieSessionInterface):
+    """Flask's sessions, with what signs them made once, not for each request."""
+
+    @cache  # noqa: B019  - there is one, as long as the application is
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """What signs the cookie, with the key that the application started with."""
+        return super().get_signing_serializer(app)
 
 
 def _begin() -> None:
