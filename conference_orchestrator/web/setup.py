@@ -61,10 +61,13 @@ class _Rule(Rule):
 class _Sessions(SecureCookieSessionInterface):
     """Flask's sessions, with what signs them made once, not for each request."""
 
-    @cache  # noqa: B019  - there is one, as long as the application is
+    _made: URLSafeTimedSerializer | None = None
+
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         """What signs the cookie, with the key that the application started with."""
-        return super().get_signing_serializer(app)
+        if self._made is None:
+            self._made = super().get_signing_serializer(app)
+        return self._made
 
 
 def _begin() -> None:
