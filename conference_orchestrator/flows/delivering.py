@@ -36,6 +36,7 @@ from conference_orchestrator.notify.mailing import Mailing, Mailings, Uncertain
 from conference_orchestrator.notify.pace import Pace, domain_of
 from conference_orchestrator.notify.reader import Reader
 from conference_orchestrator.notify.sending import Deferred, Lost, MailSender, Refused, TooFast
+from conference_orchestrator.notify.stored_facts import facts_from_json, facts_to_json
 
 log = structlog.get_logger()
 
@@ -95,7 +96,7 @@ def to_helpdesk() -> Recipient:
 
 def draft(facts: kinds.Facts, *, to: Recipient, cause: str, **more: Any) -> Draft:
     """A message of the facts' kind. `cause` names what brought it about: the same cause is never told twice."""
-    return Draft(kind=facts.kind, facts=kinds.facts_to_json(facts), to=to, cause=cause, **more)
+    return Draft(kind=facts.kind, facts=facts_to_json(facts), to=to, cause=cause, **more)
 
 
 def tell(tx: Transaction, *drafts: Draft) -> None:
@@ -327,7 +328,7 @@ def _facts(row: Row[Any] | Message, shared: str, own: Mapping[str, str]) -> kind
     data = {**_told(shared), **own}
     if series := data.get("series"):
         data["series"] = {**series, "changed": [_with_entry(one) for one in series["changed"]]}
-    return kinds.facts_from_json(row.kind, data)
+    return facts_from_json(row.kind, data)
 
 
 def _with_entry(session: Mapping[str, Any]) -> dict[str, Any]:
@@ -371,7 +372,7 @@ def _told(shared: str) -> Mapping[str, Any]:
 
 @lru_cache(maxsize=256)
 def _outdated_at(kind: str, shared: str) -> datetime | None:
-    return kinds.facts_from_json(kind, _told(shared)).outdated_at
+    return facts_from_json(kind, _told(shared)).outdated_at
 
 
 def _unsubscribe_url(row: Row[Any] | Message) -> str | None:

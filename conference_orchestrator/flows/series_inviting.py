@@ -28,7 +28,7 @@ from conference_orchestrator.ledger import invitations, series_calendars
 from conference_orchestrator.ledger.invitations import Method
 from conference_orchestrator.ledger.messages import Draft
 from conference_orchestrator.ledger.series_calendars import Step
-from conference_orchestrator.ledger.series_content import SeriesContent, Single
+from conference_orchestrator.ledger.series_content import DateChange, SeriesContent, Single
 from conference_orchestrator.network import clinicians, expert_groups
 from conference_orchestrator.network.clinicians import Clinician
 from conference_orchestrator.network.expert_groups import ExpertGroup
@@ -319,7 +319,17 @@ def _facts(
             left_out=_left_out(step, content),
             changed=tuple(told),
             is_whole=step.on is None,
+            news=tuple(map(_news, step.dates)),
         ),
+    )
+
+
+def _news(of: DateChange) -> kinds.DateOfSeries:
+    return kinds.DateOfSeries(
+        previous_starts_at=of.before.starts_at if of.before else None,
+        previous_ends_at=of.before.ends_at if of.before else None,
+        starts_at=of.after.starts_at if of.after else None,
+        ends_at=of.after.ends_at if of.after else None,
     )
 
 

@@ -19,7 +19,7 @@ from conference_orchestrator.kernel import times
 from conference_orchestrator.kernel.database import Identified, Model, db, one_of
 from conference_orchestrator.ledger import series_content
 from conference_orchestrator.ledger.invitations import JUST_NOW, REPAIRED, Answer, Method
-from conference_orchestrator.ledger.series_content import Change, SeriesContent, Single
+from conference_orchestrator.ledger.series_content import Change, DateChange, SeriesContent, Single
 
 
 class SeriesCalendar(Model):
@@ -83,7 +83,8 @@ class OccurrenceAnswer(Identified, Model):
 class Step:
     """One object to send to one person: the whole series, or with `on` one date of it.
 
-    `before`: the session of that date as the person's calendar shows it until then.
+    `before`: the session of that date as the person's calendar shows it until then; `dates`: which dates of the whole
+    are not as they were told.
     """
 
     invitation: SeriesInvitation
@@ -94,6 +95,7 @@ class Step:
     on: datetime | None = None
     before: Single | None = None
     changed: tuple[str, ...] = ()
+    dates: Sequence[DateChange] = ()
 
 
 def issue(
@@ -349,7 +351,8 @@ def _changes(
     at: datetime,
 ) -> list[Step]:
     if seen.is_whole or is_whole:
-        return [_step(row, Method.REQUEST, state, changed=("dates",), at=at)]
+        what, dates = series_content.seen_in_whole(before, after, seen)
+        return [_step(row, Method.REQUEST, state, changed=what, dates=dates, at=at)]
     steps = [_step(row, Method.CANCEL, state, on=on, before=before.on(on), at=at) for on in seen.gone]
     # It still holds the series; only dates of it were taken back.
     row.method = Method.REQUEST

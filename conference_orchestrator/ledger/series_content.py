@@ -130,14 +130,22 @@ class SeriesContent:
 
 @dataclass(frozen=True)
 class Change:
-    """What became of an object: whether the whole is to be told, or which dates fell out and which are different."""
+    """What became of an object: which dates fell out, are different or came back; whether the whole is to be told."""
 
     is_whole: bool = False
     gone: tuple[datetime, ...] = ()
     different: tuple[datetime, ...] = ()
+    back: tuple[datetime, ...] = ()
 
     def __bool__(self) -> bool:
         return self.is_whole or bool(self.gone or self.different)
+
+
+class DateChange(NamedTuple):
+    """The session of a date as it was told and as it is; None where there is none."""
+
+    before: Single | None
+    after: Single | None
 
 
 def change(before: SeriesContent, after: SeriesContent, *, now: datetime) -> Change:
@@ -146,16 +154,28 @@ def change(before: SeriesContent, after: SeriesContent, *, now: datetime) -> Cha
     A date that comes back can only be told with the whole series: no single object takes an EXDATE away.
     """
     ahead = {on for on in before.left_out ^ after.left_out if on > now}
-    gone = sorted(ahead & after.left_out)
+    gone, back = sorted(ahead & after.left_out), sorted(ahead & before.left_out)
     different = sorted(
         on
         for on in before.changed.keys() | after.changed.keys()
         if before.on(on)[:3] != after.on(on)[:3] and on not in after.left_out and after.on(on).ends_at > now
     )
-    is_whole = before.ruling != after.ruling or before.until != after.until or ahead & before.left_out
-    if is_whole or len(gone) + len(different) > MOST_SINGLE:
-        return Change(is_whole=True)
-    return Change(gone=tuple(gone), different=tuple(different))
+    is_whole = before.ruling != after.ruling or before.until != after.until or bool(back)
+    is_whole = is_whole or len(gone) + len(different) > MOST_SINGLE
+    return Change(is_whole, tuple(gone), tuple(different), tuple(back))
+
+
+def seen_in_whole(
+    before: SeriesContent, after: SeriesContent, what: Change
+) -> tuple[tuple[str, ...], list[DateChange]]:
+    """What a mail about the whole says has changed, in its words, and which dates; none of a rule that is another."""
+    if before.ruling != after.ruling:
+        return ("dates",), []
+    last = min((end for end in (before.until, after.until) if end), default=None)
+    dates = sorted(on for on in {*what.gone, *what.different, *what.back} if last is None or on <= last)
+    told = [DateChange(*(None if on in one.left_out else one.on(on) for one in (before, after))) for on in dates]
+    end = ("end",) if before.until != after.until else ()
+    return (*(("dates",) if told or not end else ()), *end), told
 
 
 def seen(before: SeriesContent, after: SeriesContent, on: datetime) -> tuple[str, ...]:

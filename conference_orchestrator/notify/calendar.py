@@ -88,13 +88,25 @@ def web_address(field: str, value: str) -> str:
     return value
 
 
+def escaped(value: str) -> str:
+    """The text as a value of the type TEXT (RFC 5545, 3.3.11)."""
+    return value.replace("\\", "\\\\").replace(";", r"\;").replace(",", r"\,").replace("\n", r"\n")
+
+
+class _Text(icalendar.vText):
+    """icalendar's text, which makes a line break of a backslash before an N, without that."""
+
+    def to_ical(self) -> bytes:
+        return escaped(self).encode()
+
+
 def _event(facts: EventFacts, recipient: Reader) -> icalendar.Event:
     event = icalendar.Event()
     event.add("uid", _one_line("uid", facts.uid))
     event.add("sequence", facts.sequence)
     event.add("dtstamp", _utc(facts.dtstamp))
     language = language_of(recipient.language)
-    event.add("summary", _one_line("summary", summary(facts, language)))
+    event.add("summary", _Text(_one_line("summary", summary(facts, language))))
     event.add("class", "PRIVATE")
     event.add("transp", "OPAQUE")
     event.add("organizer", _person("organizer", facts.organizer_name, facts.organizer_address))
@@ -104,7 +116,7 @@ def _event(facts: EventFacts, recipient: Reader) -> icalendar.Event:
         event.add("status", "CANCELLED")
         return event
     event.add("status", "CONFIRMED")
-    event.add("description", description(facts, language))
+    event.add("description", _Text(description(facts, language)))
     if facts.join_url:
         # Thunderbird shows the first two and the description, and not CONFERENCE (calendar.md).
         link = web_address("join_url", facts.join_url)

@@ -113,6 +113,7 @@ def compose(facts: Facts, reader: Reader) -> Composed:
     if isinstance(facts, EventFacts):
         calendar, attachments = _calendar(facts, reader)
         values |= {"name": facts.group_name or facts.topic, "news": _news(facts, language)}
+        values["dates"] = _dates(facts, reader, language)
     return Composed(
         kind=facts.kind,
         subject=_render(language, "text", f"{facts.kind}/subject", values),
@@ -196,10 +197,40 @@ def _news(facts: EventFacts, language: str) -> str:
     nouns = {
         "time": gettext("the time"),
         "dates": gettext("the dates"),
+        "end": gettext("the end of the series"),
         "link": gettext("the link to join"),
         "materials": gettext("the materials"),
     }
     return languages.listed([nouns.get(what, what) for what in facts.what_changed], language)
+
+
+def _dates(facts: EventFacts, reader: Reader, language: str) -> list[str]:
+    """Each date of a series that has changed, in a sentence, and the new end: what to compare one's own diary with."""
+    if facts.series is None:
+        return []
+    gettext = languages.translations(language).gettext
+
+    def own(starts_at: datetime | None, ends_at: datetime | None) -> Span | None:
+        return span(starts_at, ends_at, reader.time_zone, language=language) if starts_at and ends_at else None
+
+    told = []
+    for one in facts.series.news:
+        before, after = own(one.previous_starts_at, one.previous_ends_at), own(one.starts_at, one.ends_at)
+        if before and after and before != after:
+            said = gettext("%(before)s: moved to %(after)s") % {"before": before.wall, "after": after}
+        elif before and after:
+            said = gettext("%(when)s: has a new link to join") % {"when": after}
+        elif before:
+            said = gettext("%(when)s: is not held") % {"when": before}
+        else:
+            said = gettext("%(when)s: is held after all") % {"when": after}
+        told.append(said)
+    if "end" in facts.what_changed and facts.series.until:
+        last = day(wall(facts.series.until, reader.time_zone), language)
+        told.append(gettext("Last session of the series: %(day)s.") % {"day": last})
+    elif "end" in facts.what_changed:
+        told.append(gettext("The series has no end date any more."))
+    return told
 
 
 def span(starts_at: datetime, ends_at: datetime, time_zone: str, *, language: str = languages.SOURCE) -> Span:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from conference_orchestrator.kernel.errors import Invalid
 from conference_orchestrator.kernel.text import nfc, one_line_problem
-from conference_orchestrator.notify.calendar import PRODUCT, description, summary, web_address
+from conference_orchestrator.notify.calendar import PRODUCT, description, escaped, summary, web_address
 from conference_orchestrator.notify.kinds import EventFacts
 from conference_orchestrator.notify.languages import SOURCE, language_of
 
@@ -55,7 +55,7 @@ def _event(facts: EventFacts, language: str) -> str:
     """Its lines, not folded yet; what stands in them has no line break."""
     link = _link(facts.join_url)
     shown = facts if link == facts.join_url else dataclasses.replace(facts, join_url=link)
-    place = f"LOCATION:{_escaped(link)}\r\nURL:{link}\r\n{CONFERENCE}:{link}\r\n" if link else ""
+    place = f"LOCATION:{escaped(link)}\r\nURL:{link}\r\n{CONFERENCE}:{link}\r\n" if link else ""
     # Whoever publishes is named (RFC 5546, 3.2.1); without a name, since it is the helpdesk's mailbox.
     return (
         "BEGIN:VEVENT\r\n"
@@ -83,16 +83,11 @@ def _link(value: str | None) -> str | None:
 
 
 def _text(value: str) -> str:
-    return _escaped(_one_line(value))
+    return escaped(_one_line(value))
 
 
 def _prose(value: str) -> str:
     return r"\n".join(_text(line) for line in value.splitlines())
-
-
-def _escaped(value: str) -> str:
-    """One line as a value of the type TEXT (RFC 5545, 3.3.11)."""
-    return value.replace("\\", "\\\\").replace(";", r"\;").replace(",", r"\,")
 
 
 def _one_line(value: str) -> str:

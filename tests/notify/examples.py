@@ -54,6 +54,27 @@ TOPIC = "Sarcoma & beyond: <new> drugs"
 AUDIENCE = {"role": "audience", "topic": TOPIC}
 MATERIALS = {"materials_url": "https://slides.example/sarcoma?a=1&b=2", "what_changed": ("materials",)}
 LATER = {"sequence": 1, "dtstamp": datetime(2026, 11, 10, 9, 0, tzinfo=UTC)}
+TUESDAYS = [datetime(2026, 11, 24, 10, 0, tzinfo=UTC) + timedelta(weeks=week) for week in range(5)]
+HELD = [{"starts_at": at, "ends_at": at + timedelta(minutes=40)} for at in TUESDAYS]
+WAS_HELD = [{f"previous_{name}": at for name, at in times.items()} for times in HELD]
+SERIES = kinds.SeriesFacts(
+    rule="FREQ=WEEKLY;BYDAY=TU",
+    time_zone="Europe/Berlin",
+    **HELD[0],
+    until=TUESDAYS[4],
+    left_out=(TUESDAYS[2],),
+    changed=(
+        kinds.SessionOfSeries(
+            on=TUESDAYS[1], starts_at=TUESDAYS[1].replace(hour=14), ends_at=TUESDAYS[1].replace(hour=15)
+        ),
+    ),
+    news=(
+        kinds.DateOfSeries(**HELD[0], **WAS_HELD[0]),
+        kinds.DateOfSeries(**WAS_HELD[1], starts_at=TUESDAYS[1].replace(hour=14), ends_at=TUESDAYS[1].replace(hour=15)),
+        kinds.DateOfSeries(**WAS_HELD[2]),
+        kinds.DateOfSeries(**HELD[3]),
+    ),
+)
 REMINDED = {name: event()[name] for name in ("starts_at", "ends_at", "time_zone", "join_url", "answer_url")}
 AS_REQUESTER = {"role": "requester", "name": "Brain Tumour", "case_reference": "PT-2026/0147"}
 AS_SPEAKER = {
@@ -144,6 +165,10 @@ EXAMPLES = {
         ),
         ANNA,
     ),
+    "invitation-update.series": (
+        kinds.InvitationUpdate(**event(**LATER, what_changed=("dates", "end"), series=SERIES)),
+        ANNA,
+    ),
     "invitation-update.materials": (kinds.InvitationUpdate(**event(**AUDIENCE, **MATERIALS)), INES),
     "invitation-cancel": (
         kinds.InvitationCancel(
@@ -175,4 +200,7 @@ EXAMPLES = {
         DESK,
     ),
 }
-EVENTS = {name: pair for name, pair in EXAMPLES.items() if name.startswith("invitation")}
+# Series as one object: tests/readers/test_series.py.
+EVENTS = {
+    name: pair for name, pair in EXAMPLES.items() if isinstance(pair[0], kinds.EventFacts) and pair[0].series is None
+}

@@ -15,9 +15,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from conference_orchestrator.kernel.text import nfc
-from conference_orchestrator.notify import kinds
 from conference_orchestrator.notify.kinds import EventFacts, Facts
 from conference_orchestrator.notify.reader import Reader
+from conference_orchestrator.notify.stored_facts import facts_from_json
 from tests.readers.lint import mail_faults
 from tests.readers.objects import Component, read
 
@@ -94,7 +94,7 @@ def with_text(filled: Any, path: Path, text: Any) -> Any:
 
 def facts_from(kind: type[Facts], filled: dict[str, Any]) -> Facts:
     """The facts, through the same reading that a stored message goes through."""
-    return kinds.facts_from_json(kind.kind, _stored(filled))
+    return facts_from_json(kind.kind, _stored(filled))
 
 
 def _stored(filled: Any) -> Any:

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import vobject
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from ical.calendar_stream import IcsCalendarStream
 
@@ -186,6 +186,7 @@ def test_no_text_can_smuggle_a_line_into_the_object(data, event_facts, lint):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
 @given(name=st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=60))
+@example(name=r"C:\Neu\new;a,b")
 def test_ordinary_writing_comes_back_as_it_went_in(name, event_facts, anna):
     facts = kinds.Invitation(**event_facts(topic=name, role="audience"))
     try:

@@ -10,7 +10,7 @@ import pytest
 
 from conference_orchestrator.notify import mime
 from conference_orchestrator.notify.composing import compose
-from conference_orchestrator.notify.kinds import Facts
+from conference_orchestrator.notify.kinds import EventFacts, Facts
 from conference_orchestrator.notify.reader import Reader
 from tests.notify.examples import EXAMPLES
 from tests.readers.life_cycle import ANSWERS_TO, BEGINNING, SENDER, LifeCycle, Sent, lived
@@ -36,9 +36,14 @@ def mails(life_cycle: LifeCycle) -> list[Sent]:
 
 
 def _examples() -> list[Sent]:
-    """Each example for its own reader, and for readers of two languages that need other letters."""
-    made = []
+    """Each example for its own reader, and for readers of two languages that need other letters.
+
+    Those with one object each: what series look like to readers is tested in test_series.
+    """
+    made: list[Sent] = []
     for name, (facts, reader) in EXAMPLES.items():
+        if isinstance(facts, EventFacts) and facts.series is not None:
+            continue
         for language in dict.fromkeys([reader.language, "pl", "fr"]):
             made.append(_sent(f"example {name} in {language}", facts, replace(reader, language=language), len(made)))
     return made

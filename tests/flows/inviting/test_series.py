@@ -43,6 +43,16 @@ def changed(message: Message) -> list[datetime]:
     return dates([one["on"] for one in message.facts["series"]["changed"]])
 
 
+def news(message: Message) -> list[tuple[datetime | None, datetime | None]]:
+    """When each date that the mail names was held, and when it is."""
+    told = message.facts["series"]["news"]
+    at = [
+        [one[name] and datetime.fromisoformat(one[name]) for name in ("previous_starts_at", "starts_at")]
+        for one in told
+    ]
+    return [(before, after) for before, after in at]
+
+
 def test_who_chooses_the_series_gets_it_whole_before_any_case_is_there(
     anna_by_series: SimpleNamespace, group: ExpertGroup, mails: Mails
 ) -> None:
@@ -122,6 +132,23 @@ def test_who_wants_the_whole_gets_every_date_left_out_with_each_change(
     assert dates(first.facts["series"]["left_out"]) == [FIRST + 2 * WEEK]
     assert dates(second.facts["series"]["left_out"]) == [FIRST + 2 * WEEK, FIRST + 4 * WEEK]
     assert all(m.facts["series"]["is_whole"] for m in (first, second))
+    assert [news(m) for m in (first, second)] == [[(FIRST + 2 * WEEK, None)], [(FIRST + 4 * WEEK, None)]]
+
+
+def test_who_wants_the_whole_is_told_which_date_moved_and_which_got_its_link(
+    house: House, scene: Scene, people: SimpleNamespace, group: ExpertGroup, mails: Mails
+) -> None:
+    choose(group, people.anna.id, CalendarStyle.WHOLE_SERIES)
+    settle(house, *WORK)
+    mails()
+    scene.allocated(people.ines, group)
+    settle(house, *WORK)
+    (linked,) = [m for m in mails.new() if m.name.startswith("Anna")]
+    assert news(linked) == [(FIRST, FIRST)]
+    move_session(scene, group, hours=2)
+    settle(house, *WORK)
+    (moved,) = [m for m in mails.new() if m.name.startswith("Anna")]
+    assert news(moved) == [(FIRST, FIRST + timedelta(hours=2))]
 
 
 def test_a_date_that_comes_back_is_told_with_the_whole(
@@ -139,6 +166,7 @@ def test_a_date_that_comes_back_is_told_with_the_whole(
         True,
         [],
     )
+    assert news(sent) == [(None, FIRST + 2 * WEEK)]
 
 
 def test_a_long_pause_is_told_in_one_mail(
@@ -150,6 +178,7 @@ def test_a_long_pause_is_told_in_one_mail(
     settle(house, *WORK)
     (sent,) = mails.new()
     assert len(sent.facts["series"]["left_out"]) == 9
+    assert news(sent) == [(FIRST + weeks * WEEK, None) for weeks in range(2, 11)]
     assert sent.facts["what_changed"] == ["dates"]
 
 
@@ -164,6 +193,7 @@ def test_a_rule_that_changes_from_a_date_on_ends_the_object_and_begins_another(
     assert (ended.kind, new.kind) == ("invitation-update", "invitation")
     assert ended.facts["uid"] != new.facts["uid"]
     assert datetime.fromisoformat(ended.facts["series"]["until"]) == datetime(2026, 12, 29, 10, tzinfo=UTC)
+    assert (ended.facts["what_changed"], news(ended)) == (["end"], [])
     assert datetime.fromisoformat(new.facts["series"]["starts_at"]) == datetime(2027, 1, 5, 14, tzinfo=UTC)
 
 
@@ -175,7 +205,7 @@ def test_a_round_that_ends_keeps_what_was_and_takes_back_what_was_to_come(
     arranging.close_series(series_of(group).id, by=HELPDESK)
     settle(house, *WORK)
     (sent,) = mails.new()
-    assert sent.kind == "invitation-update"
+    assert (sent.kind, sent.facts["what_changed"], news(sent)) == ("invitation-update", ["end"], [])
     assert datetime.fromisoformat(sent.facts["series"]["until"]) == FIRST
 
 
