@@ -13,6 +13,7 @@ from conference_orchestrator.kernel.transaction import Transaction, transaction
 from conference_orchestrator.ledger import invitations, series_calendars
 from conference_orchestrator.network import clinicians, expert_groups
 from conference_orchestrator.network.expert_groups import CalendarStyle, Membership
+from conference_orchestrator.notify.languages import SOURCE
 
 
 def choose(
@@ -49,12 +50,13 @@ def repair(clinician_id: UUID, *, by: Principal) -> int:
         return _repair(tx, person.id)
 
 
-def repair_by_link(token: str) -> int:
-    """The same for the person whose invitation the link is to."""
+def repair_by_link(token: str) -> tuple[int, str]:
+    """The same for the person whose invitation the link is to; how many mails, and the person's language."""
     invitation_id = links.subject_of("answer", token)
     with transaction() as tx:
         held = series_calendars.by_id(invitation_id) or invitations.get(invitation_id)
-        return _repair(tx, held.clinician_id) if clinicians.by_ids([held.clinician_id]) else 0
+        person = clinicians.by_ids([held.clinician_id]).get(held.clinician_id)
+        return (_repair(tx, person.id), person.language) if person else (0, SOURCE)
 
 
 def _repair(tx: Transaction, clinician_id: UUID) -> int:

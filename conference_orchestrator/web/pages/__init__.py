@@ -9,6 +9,7 @@ from conference_orchestrator.web.pages import (  # noqa: F401  - their routes
     entries,
     home,
     invitations,
+    language,
     offers,
     registration,
     security,
@@ -21,4 +22,5 @@ from conference_orchestrator.web.pages.blueprint import pages
 def register(app: Flask) -> None:
     """Add the pages to the application, whose settings port is filled already."""
     security.register(app)
+    language.register(app)
     app.register_blueprint(pages)

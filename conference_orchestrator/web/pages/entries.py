@@ -8,6 +8,7 @@ from conference_orchestrator.flows import entering
 from conference_orchestrator.network import networks
 from conference_orchestrator.notify.composing import span
 from conference_orchestrator.web.pages.blueprint import pages
+from conference_orchestrator.web.pages.language import speak
 from conference_orchestrator.web.pages.words import moment
 from conference_orchestrator.web.policy import allow
 
@@ -34,6 +35,6 @@ def _page(token: str, link: str | None) -> str:
         token=token,
         link=link,
         network=networks.get(view.conference.network_id),
-        own=span(view.starts_at, view.ends_at, view.person.time_zone),
+        own=span(view.starts_at, view.ends_at, view.person.time_zone, language=speak(view.person.language)),
         opens=moment(view.opens_at, view.person.time_zone),
     )

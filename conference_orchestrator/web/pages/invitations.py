@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 
 from flask import redirect, render_template, request, url_for
 from werkzeug import Response
@@ -15,7 +16,8 @@ from conference_orchestrator.network import networks
 from conference_orchestrator.notify.composing import span
 from conference_orchestrator.scheduling.conferences import Kind
 from conference_orchestrator.web.pages.blueprint import pages
-from conference_orchestrator.web.pages.words import ANSWERS, CONFERENCE_KINDS, ROLES, moment
+from conference_orchestrator.web.pages.language import speak
+from conference_orchestrator.web.pages.words import answers, conference_kind, moment, role
 from conference_orchestrator.web.policy import allow
 
 
@@ -27,19 +29,19 @@ def invitation(token: str) -> str:
     if series is not None:
         return _series(series, token)
     view = answering.invitation(token)
-    own = span(view.starts_at, view.ends_at, view.clinician.time_zone)
-    there = span(view.starts_at, view.ends_at, view.conference.time_zone)
+    shown = partial(span, view.starts_at, view.ends_at, language=speak(view.clinician.language))
+    own, there = shown(view.clinician.time_zone), shown(view.conference.time_zone)
     said_at = view.invitation.answered_at
     return render_template(
         "invitation.html",
         view=view,
         token=token,
         network=networks.get(view.conference.network_id),
-        kind=CONFERENCE_KINDS[Kind(view.conference.kind)],
-        role=ROLES[view.role],
+        kind=conference_kind(Kind(view.conference.kind)),
+        role=role(view.role),
         own=own,
         there=there if there.wall != own.wall else None,
-        answers=ANSWERS,
+        answers=answers(),
         answered=moment(said_at, view.clinician.time_zone) if said_at else None,
     )
 
@@ -68,17 +70,19 @@ def _date() -> date | None:
 @allow("calendar.repair-by-link")
 def repair_calendar(token: str) -> str:
     """Send the person everything that the person holds in the calendar once more."""
-    return render_template("repaired.html", number=calendars.repair_by_link(token), token=token)
+    number, language = calendars.repair_by_link(token)
+    speak(language)
+    return render_template("repaired.html", number=number, token=token)
 
 
 def _series(view: SeriesView, token: str) -> str:
-    zone = view.clinician.time_zone
+    zone, language = view.clinician.time_zone, speak(view.clinician.language)
     return render_template(
         "series_invitation.html",
         view=view,
         token=token,
         network=networks.get(view.network_id),
-        coming=[(span(one.starts_at, one.ends_at, zone), one) for one in view.coming],
-        answers=ANSWERS,
+        coming=[(span(one.starts_at, one.ends_at, zone, language=language), one) for one in view.coming],
+        answers=answers(),
         answered=moment(view.answered_at, zone) if view.answered_at else None,
     )

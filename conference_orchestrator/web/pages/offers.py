@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import redirect, render_template, request, url_for
 from werkzeug import Response
 
@@ -10,6 +12,7 @@ from conference_orchestrator.kernel.errors import Invalid
 from conference_orchestrator.network import networks
 from conference_orchestrator.notify.composing import span
 from conference_orchestrator.web.pages.blueprint import pages
+from conference_orchestrator.web.pages.language import speak
 from conference_orchestrator.web.pages.words import moment
 from conference_orchestrator.web.policy import allow
 
@@ -23,8 +26,8 @@ def offer(token: str) -> str:
     offer_id, reader = offering.by_link(token)
     view = offering.view(offer_id, by=reader)
     slot, person = view.offer.slot, view.request.requester
-    own = span(slot.starts_at, slot.ends_at, person.time_zone)
-    there = span(slot.starts_at, slot.ends_at, view.session.time_zone)
+    shown = partial(span, slot.starts_at, slot.ends_at, language=speak(person.language))
+    own, there = shown(person.time_zone), shown(view.session.time_zone)
     return render_template(
         "offer.html",
         view=view,

@@ -18,6 +18,7 @@ from conference_orchestrator.web import captcha
 from conference_orchestrator.web.limits import limited
 from conference_orchestrator.web.pages import registration_form
 from conference_orchestrator.web.pages.blueprint import pages
+from conference_orchestrator.web.pages.language import speak
 from conference_orchestrator.web.pages.registration_form import Form
 from conference_orchestrator.web.policy import allow
 
@@ -64,6 +65,7 @@ def confirmation(token: str) -> str:
     """What the link of the mail is about, and the button that confirms."""
     registration = joining.confirmation(token)
     network = networks.get(registration.network_id)
+    speak(registration.language)
     return render_template("confirm.html", registration=registration, network=network, token=token)
 
 

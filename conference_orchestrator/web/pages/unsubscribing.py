@@ -13,6 +13,7 @@ from werkzeug import Response
 from conference_orchestrator.flows import suppressing
 from conference_orchestrator.kernel.errors import Invalid
 from conference_orchestrator.web.pages.blueprint import pages
+from conference_orchestrator.web.pages.language import speak
 from conference_orchestrator.web.policy import allow
 
 ACTIONS: dict[str, Callable[[str], None]] = {"stop": suppressing.unsubscribe, "again": suppressing.remind_again}
@@ -22,7 +23,9 @@ ACTIONS: dict[str, Callable[[str], None]] = {"stop": suppressing.unsubscribe, "a
 @allow("page.read")
 def reminders(token: str) -> str:
     """Whether the person is reminded, and the button that changes it."""
-    return render_template("unsubscribe.html", choice=suppressing.choice(token), token=token)
+    choice = suppressing.choice(token)
+    speak(choice.clinician.language)
+    return render_template("unsubscribe.html", choice=choice, token=token)
 
 
 @pages.post("/u/<token>")

@@ -15,7 +15,7 @@ from conference_orchestrator.web import captcha
 from conference_orchestrator.web.limits import limited
 from conference_orchestrator.web.pages.blueprint import pages
 from conference_orchestrator.web.pages.registration_form import LABELS, Form, rejected
-from conference_orchestrator.web.pages.words import CONFERENCE_KINDS
+from conference_orchestrator.web.pages.words import conference_kind
 from conference_orchestrator.web.policy import allow
 
 
@@ -50,7 +50,7 @@ def _page(token: str, form: Form) -> str:
         token=token,
         form=form,
         labels=LABELS,
-        kind=CONFERENCE_KINDS[Kind(wanted.kind)],
+        kind=conference_kind(Kind(wanted.kind)),
         when=span(wanted.starts_at, wanted.starts_at + wanted.length, wanted.hospital.time_zone),
         networks=" or ".join(network.name for network in wanted.hospital.networks),
         sent=bool(request.args.get("sent")),

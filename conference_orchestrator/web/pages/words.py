@@ -11,6 +11,7 @@ from conference_orchestrator.ledger.invitations import Answer
 from conference_orchestrator.network.notices import Kind as NoticeKind
 from conference_orchestrator.notify import composing
 from conference_orchestrator.scheduling.conferences import Kind as ConferenceKind
+from conference_orchestrator.web.pages.language import speaking, spoken
 
 NOTICE_KINDS = {
     NoticeKind.PRIVACY: "Privacy statement",
@@ -20,22 +21,37 @@ NOTICE_KINDS = {
     NoticeKind.CASE_SHEET: "Case sheet",
     NoticeKind.GUIDE: "Guide",
 }
-CONFERENCE_KINDS = {
-    ConferenceKind.SESSION: "Session of an expert group",
-    ConferenceKind.WEBINAR: "Webinar",
-    ConferenceKind.WEB_CONFERENCE: "Web conference",
-}
-ROLES = {
-    "expert": "Expert of the group",
-    "requester": "You present your own case; the invitation covers its time only",
-    "speaker": "Speaker",
-    "audience": "Participant",
-}
-ANSWERS = {
-    Answer.ACCEPTED: "Accepted",
-    Answer.TENTATIVE: "Tentative",
-    Answer.DECLINED: "Declined",
-}
+
+
+def conference_kind(kind: ConferenceKind) -> str:
+    """What is held, in the language of the page."""
+    gettext = speaking()
+    return {
+        ConferenceKind.SESSION: gettext("Session of an expert group"),
+        ConferenceKind.WEBINAR: gettext("Webinar"),
+        ConferenceKind.WEB_CONFERENCE: gettext("Web conference"),
+    }[kind]
+
+
+def role(of: str) -> str:
+    """What the person does in the meeting, in the language of the page."""
+    gettext = speaking()
+    return {
+        "expert": gettext("Expert of the group"),
+        "requester": gettext("You present your own case; the invitation covers its time only"),
+        "speaker": gettext("Speaker"),
+        "audience": gettext("Participant"),
+    }[of]
+
+
+def answers() -> dict[str, str]:
+    """Each answer as it was given, in the language of the page."""
+    gettext = speaking()
+    return {
+        Answer.ACCEPTED: gettext("Accepted"),
+        Answer.TENTATIVE: gettext("Tentative"),
+        Answer.DECLINED: gettext("Declined"),
+    }
 
 
 def paragraphs(body: str) -> list[str]:
@@ -49,6 +65,6 @@ def day(at: datetime) -> str:
 
 
 def moment(at: datetime, time_zone: str) -> str:
-    """The instant on the wall of a zone: "Tuesday 24 November 2026, 11:00"."""
+    """The instant on the wall of a zone, in the language of the page: "Tuesday 24 November 2026, 11:00"."""
     shown = wall(at, time_zone)
-    return f"{composing.day(shown)}, {shown:%H:%M}"
+    return f"{composing.day(shown, spoken())}, {shown:%H:%M}"

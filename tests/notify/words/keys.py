@@ -9,7 +9,9 @@ from babel.messages.extract import extract
 from babel.messages.plurals import get_plural
 from jinja2 import Environment
 
-NOTIFY = Path(__file__).parents[3] / "conference_orchestrator" / "notify"
+PACKAGE = Path(__file__).parents[3] / "conference_orchestrator"
+MAILS = ("notify/**/*.jinja", "notify/*.py")
+PAGES = ("web/templates/*.html", "web/pages/words.py")
 FUNCTIONS = {"_": None, "gettext": None, "ngettext": (1, 2)}
 PLACEHOLDER = re.compile(r"%\(\w+\)s|%.?")
 
@@ -17,16 +19,16 @@ Key = str | tuple[str, str]
 
 
 @functools.cache
-def keys() -> frozenset[Key]:
-    """Every text of ours that a translator writes: one, or singular and plural."""
+def keys(of: tuple[str, ...] = MAILS + PAGES) -> frozenset[Key]:
+    """Every text of ours in these files that a translator writes: one, or singular and plural."""
     found: set[Key] = set()
     reader = Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
-    for template in sorted((NOTIFY / "templates").rglob("*.jinja")):
-        for _, _, message in reader.extract_translations(template.read_text()):
-            found.add(_key(message))
-    for module in sorted(NOTIFY.glob("*.py")):
-        with module.open("rb") as source:
-            found |= {_key(message) for _, message, _, _ in extract("python", source, keywords=FUNCTIONS)}
+    for path in [path for names in of for path in sorted(PACKAGE.glob(names))]:
+        if path.suffix == ".py":
+            with path.open("rb") as source:
+                found |= {_key(message) for _, message, _, _ in extract("python", source, keywords=FUNCTIONS)}
+        else:
+            found |= {_key(message) for _, _, message in reader.extract_translations(path.read_text())}
     return frozenset(found)
 
 

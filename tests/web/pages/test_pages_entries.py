@@ -14,7 +14,7 @@ from conference_orchestrator.ledger.invitations import Invitation
 from conference_orchestrator.network.clinicians import Clinician
 from conference_orchestrator.providers.jitsi import JitsiProvider
 from conference_orchestrator.scheduling.sessions import Session
-from tests.web.pages.visiting import ANNA, ask_for_a_panel
+from tests.web.pages.visiting import ANNA, ask_for_a_panel, says, speaking
 
 ROOMS = "https://meet.example"
 
@@ -65,3 +65,12 @@ def test_the_invitations_own_page_leads_to_it(site, entry):
 
 def test_a_link_that_was_not_made_here_is_none(site):
     assert site.get("/j/made-up").status_code == 404
+
+
+def test_the_way_in_is_shown_in_the_readers_language(site, entry):
+    speaking(site, "pt-PT")
+    page = site.get(entry).text
+    assert says(page, "pt", "The meeting is not open now.", "When")
+    assert "terça-feira, 24 de novembro de 2026, 09:00" in page
+    be_there(site, before=timedelta(minutes=5))
+    assert says(site.get(entry).text, "pt", "Join now")

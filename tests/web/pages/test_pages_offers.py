@@ -17,7 +17,7 @@ from conference_orchestrator.scheduling.allocations import Allocation
 from conference_orchestrator.scheduling.requests import ConsultationRequest
 from conference_orchestrator.scheduling.sessions import Session
 from tests.house import HELPDESK
-from tests.web.pages.visiting import ANNA, HOSTILE, Reading, rows, token_in
+from tests.web.pages.visiting import ANNA, HOSTILE, Reading, rows, says, speaking, token_in
 
 
 def ask(person, reference):
@@ -65,7 +65,7 @@ def test_the_page_says_what_is_offered_by_the_readers_clock_and_until_when(offer
     page = offered.get(offers(offered)[0]).text
     assert "CASE-1" in page
     assert "Tuesday 24 November 2026, 10:00-10:20</strong> Europe/Lisbon" in page
-    assert "Tuesday 24 November 2026, 11:00-11:20 Europe/Paris, where the session is set" in page
+    assert "Tuesday 24 November 2026, 11:00-11:20 Europe/Paris, where the meeting is set" in page
     assert "Monday 23 November 2026, 13:00</strong> Europe/Lisbon" in page
     assert Reading(page).values("value", "button") == ["accept", "refuse"]
 
@@ -144,3 +144,10 @@ def test_hostile_names_are_text_on_the_page(offered):
     assert page.count("&lt;script&gt;alert(1)") >= 3
     assert "<script>alert(1)" not in page
     assert page.count("{{ 7 * 7 }}") >= 3, "nothing was reckoned"
+
+
+def test_the_offer_is_shown_in_the_readers_language(offered):
+    speaking(offered, "pl")
+    page = offered.get(offers(offered)[0]).text
+    assert says(page, "pl", "Do you take this slot?", "Accept the slot", "Held for you until", "When")
+    assert "wtorek, 24 listopada 2026, 10:00-10:20</strong>" in page

@@ -16,7 +16,7 @@ from conference_orchestrator.kernel.database import db
 from conference_orchestrator.ledger.messages import Message
 from conference_orchestrator.network.registrations import Registration
 from tests.house import HELPDESK
-from tests.web.pages.visiting import ANNA, Reading, Site, applicant, notice, token_in
+from tests.web.pages.visiting import ANNA, Reading, Site, applicant, notice, says, token_in
 
 FORM = "/register/paed"
 
@@ -184,6 +184,11 @@ def test_the_link_shows_what_it_is_about_and_the_button_confirms(site):
     assert (answer.status_code, answer.location) == (303, link)
     assert stored(site)[0].state == "pending"
     assert "Your address is confirmed" in site.get(link).text
+
+
+def test_the_confirmation_is_shown_in_the_language_that_was_entered(site):
+    site.post(FORM, applicant(language="es"))
+    assert says(site.get(confirm_link(site)).text, "es", "Confirm your address", "Yes, confirm my address")
 
 
 def test_a_link_that_was_altered_is_a_page_that_says_so(site):

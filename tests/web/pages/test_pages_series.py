@@ -18,7 +18,7 @@ from conference_orchestrator.network.expert_groups import CalendarStyle, ExpertG
 from conference_orchestrator.scheduling import sessions
 from conference_orchestrator.scheduling.sessions import Session
 from tests.house import HELPDESK
-from tests.web.pages.visiting import ANNA, BRUNO, token_in
+from tests.web.pages.visiting import ANNA, BRUNO, says, speaking, token_in
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_session_that_was_moved_is_answered_by_itself(by_series):
     by_series.work()
     path = link(by_series)
     by_series.post(path, {"answer": "accepted"})
-    assert re.search(r"Tuesday 19 January 2027, 12:00-12:40 \(moved\):\s+none yet", by_series.get(path).text)
+    assert re.search(r"Tuesday 19 January 2027, 12:00-12:40 \(moved\) ·\s+none yet", by_series.get(path).text)
     answer = by_series.post(path, {"answer": "declined", "on": "2027-01-19"})
     assert (answer.status_code, answer.location) == (303, path)
     page = by_series.get(path).text
@@ -120,3 +120,12 @@ def test_looking_at_the_page_sends_nothing(invited):
 
 def test_a_word_that_was_not_made_here_repairs_nothing(invited):
     assert invited.browser.post("/i/foreign/repair").status_code in {400, 404}
+
+
+def test_the_series_and_the_repair_speak_the_readers_language(by_series):
+    speaking(by_series, "fr")
+    page = by_series.get(link(by_series)).text
+    assert says(page, "fr", "Will you come to the sessions?", "Accept all", "The next sessions")
+    assert "mardi 24 novembre 2026" in page
+    by_series.clock.at += timedelta(minutes=6)
+    assert says(repair(by_series, link(by_series)).text, "fr", "Your calendar entries", "Back to the invitation")

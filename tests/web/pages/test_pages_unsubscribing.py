@@ -10,7 +10,7 @@ from conference_orchestrator.kernel.database import db
 from conference_orchestrator.ledger.suppressions import Suppression
 from conference_orchestrator.network import clinicians
 from tests.house import HELPDESK
-from tests.web.pages.visiting import ANNA, HOSTILE, Reading, rows, token_in
+from tests.web.pages.visiting import ANNA, HOSTILE, Reading, rows, says, speaking, token_in
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
@@ -93,3 +93,8 @@ def test_a_hostile_name_is_shown_as_text(site, link):
     assert "<script>alert" not in page
     assert HOSTILE[:100] in Reading(page).text
     assert token_in(page)
+
+
+def test_the_choice_is_shown_in_the_readers_language(site, link):
+    speaking(site, "nl")
+    assert says(site.get(link).text, "nl", "Reminders by mail", "Send me no reminders")

@@ -10,15 +10,18 @@ from uuid import UUID
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from markupsafe import escape
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from conference_orchestrator.app import engine_of
 from conference_orchestrator.flows import arranging, directory, joining, panels
 from conference_orchestrator.kernel import links
 from conference_orchestrator.kernel.database import Model, db
+from conference_orchestrator.kernel.transaction import transaction
 from conference_orchestrator.ledger.invitations import Invitation
 from conference_orchestrator.network.clinicians import Clinician
+from conference_orchestrator.notify.languages import translations
 from tests.house import HELPDESK, StandingClock
 
 # What a page must show as text; each would do something if one of them did not.
@@ -83,6 +86,19 @@ class Reading(HTMLParser):
 
 
 FIELDS = {"input", "select", "textarea"}
+
+
+def speaking(site: Site, language: str, **more: str) -> None:
+    """Have every clinician read that language, by its BCP 47 tag."""
+    with site.app.app_context(), transaction():
+        db.session.execute(update(Clinician).values(language=language, **more))
+
+
+def says(page: str, language: str, *texts: str) -> bool:
+    """Whether each of the texts stands there in that language, and the page says which it is."""
+    return f'<html lang="{language}">' in page and all(
+        escape(translations(language).gettext(one)) in page for one in texts
+    )
 
 
 def token_in(page: str) -> str:
