@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -12,10 +12,11 @@ from uuid import UUID, uuid4
 
 import pytest
 import vobject
-from sqlalchemy import event, update
+from sqlalchemy import Select, event, update
 
 from conference_orchestrator.flows import directory, feeding, panels
 from conference_orchestrator.flows.hosting import provider_named
+from conference_orchestrator.kernel.asking import ask
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Invalid, NotFound, NotPermitted
 from conference_orchestrator.kernel.principal import Principal, Role
@@ -106,8 +107,14 @@ def statements() -> Iterator[list[str]]:
         if statement.startswith("SELECT"):
             sent.append(statement)
 
+    def note_alone(statement: Select[Any], values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        sent.append(str(statement))
+        return ask(statement, values)
+
     event.listen(db.engine, "before_cursor_execute", note)
-    yield sent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feeding, "ask", note_alone)
+        yield sent
     event.remove(db.engine, "before_cursor_execute", note)
 
 
