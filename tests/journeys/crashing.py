@@ -56,7 +56,10 @@ def work_only_in_memory() -> None:
 
 
 def create_without_looking() -> None:
-    """After a create whose outcome is unknown, create again at once; nor does the timer look at the provider."""
+    """After a create whose outcome is unknown, create again at once.
+
+    Nor does anybody look later, the timer or after an event: the second meeting would be found and taken away.
+    """
     decide = conferencing._next
 
     def never_look(tx: Any, conference: Any) -> str | None:
@@ -64,7 +67,7 @@ def create_without_looking() -> None:
         return decide(tx, conference)
 
     conferencing._next = never_look
-    work.WORK.update({"look-at-providers": lambda _: None})
+    work.WORK.update(dict.fromkeys(("look-at-providers", "look-far-ahead", "check-meeting"), lambda _: None))
 
 
 WITHOUT: dict[str, Callable[[], None]] = {
