@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +20,7 @@ from conference_orchestrator.network.feeds import Feed
 from conference_orchestrator.scheduling.requests import ENDED, ConsultationRequest
 from conference_orchestrator.scheduling.rosters import Absence
 from tests.house import HELPDESK
+from tests.meeting import Meeting
 from tests.scheduling.stage import Stage
 
 Act = Callable[[Stage, UUID], object]
@@ -63,34 +62,6 @@ def left_of_the_erased() -> list[str]:
     ]
 
 
-class Meeting:
-    """Two threads wait for each other once, in vain in SQLite, where one has to wait for the other's commit."""
-
-    def __init__(self) -> None:
-        self._patience = 1 if db.engine.dialect.name == "sqlite" else 60
-        self._both = threading.Barrier(2)
-
-    def before(self, act: Callable[..., Any]) -> Callable[..., Any]:
-        def met(*of: Any, **named: Any) -> Any:
-            self._meet()
-            return act(*of, **named)
-
-        return met
-
-    def after(self, act: Callable[..., Any]) -> Callable[..., Any]:
-        def met(*of: Any, **named: Any) -> Any:
-            found = act(*of, **named)
-            self._meet()
-            return found
-
-        return met
-
-    def _meet(self) -> None:
-        with suppress(threading.BrokenBarrierError):
-            self._both.wait(timeout=self._patience)
-            self._both.abort()
-
-
 def at_once(stage: Stage, act: Act) -> list[Any]:
     """What came of the act, and of the erasure of the person whom it is about."""
     person = stage.people["rui"].id
@@ -101,7 +72,7 @@ def at_once(stage: Stage, act: Act) -> list[Any]:
 
 def erased_first(stage: Stage, act: Act, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The person is found, then locked by the erasure, and only then the new thing is written."""
-    meeting = Meeting()
+    meeting = Meeting(may_be_in_vain=db.engine.dialect.name == "sqlite")
     monkeypatch.setattr(clinicians, "find", meeting.after(clinicians.find))
     monkeypatch.setattr(clinicians, "lock", meeting.after(clinicians.lock))
     return at_once(stage, act)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -16,6 +14,7 @@ from conference_orchestrator.network.expert_groups import ExpertGroup
 from conference_orchestrator.scheduling import requests
 from conference_orchestrator.scheduling.requests import ConsultationRequest
 from tests.house import HELPDESK
+from tests.meeting import Meeting
 from tests.scheduling.stage import Stage
 
 
@@ -77,18 +76,9 @@ class TestCap:
         assert [ask(stage).state for _ in range(5)] == ["submitted"] * 5
 
 
-def ask_twice_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def ask_twice_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch, *, meeting: Meeting) -> list[Any]:
     """Two submits of one clinician; each has counted before any writes, if they are let."""
-    counted = threading.Barrier(2)
-    count = requests.open_of
-
-    def count_and_wait(*of: Any) -> int:
-        found = count(*of)
-        with suppress(threading.BrokenBarrierError):
-            counted.wait(timeout=1)  # In vain when the other one waits for us, as it should.
-        return found
-
-    monkeypatch.setattr(requests, "open_of", count_and_wait)
+    monkeypatch.setattr(requests, "open_of", meeting.after(requests.open_of))
     db.session.remove()
     return stage.house.at_once(2, lambda _: ask(stage))
 
@@ -101,7 +91,7 @@ class TestAtOnce:
     def test_of_two_submits_at_the_same_instant_for_the_last_place_one_is_refused(
         self, stage: Stage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        answers = ask_twice_at_once(cap(stage, 1), monkeypatch)
+        answers = ask_twice_at_once(cap(stage, 1), monkeypatch, meeting=Meeting(may_be_in_vain=True))
         assert sum(isinstance(answer, RuleBroken) for answer in answers) == 1
         assert stage.house.count(ConsultationRequest) == 1
 
@@ -117,6 +107,6 @@ class TestWithoutTheLock:
         get = expert_groups.get
         monkeypatch.setattr(expert_groups, "get", lambda of, *, visible_to, **_: get(of, visible_to=visible_to))
         monkeypatch.setattr(expert_groups, "lock", lambda _: None)
-        answers = ask_twice_at_once(cap(stage, 1), monkeypatch)
+        answers = ask_twice_at_once(cap(stage, 1), monkeypatch, meeting=Meeting())
         assert [answer for answer in answers if isinstance(answer, Exception)] == [], answers
         assert stage.house.count(ConsultationRequest) == 2, "the harness can no longer see the bug"

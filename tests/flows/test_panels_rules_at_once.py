@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +14,7 @@ from conference_orchestrator.kernel.errors import Invalid, RuleBroken
 from conference_orchestrator.scheduling import sessions, waiting_list
 from conference_orchestrator.scheduling.allocations import Allocation
 from tests.house import HELPDESK
+from tests.meeting import Meeting
 from tests.scheduling.stage import TUESDAY, Stage
 
 
@@ -26,19 +25,12 @@ def half_each(round_of_tuesdays: Stage) -> Stage:
     return round_of_tuesdays
 
 
-def take_both_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch, take: Callable[[int, UUID], Any]) -> list[Any]:
+def take_both_at_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, take: Callable[[int, UUID], Any], *, meeting: Meeting
+) -> list[Any]:
     """Two of one hospital allocate; each has counted what the hospital holds before any takes, if they are let."""
     wanting = [stage.accepted(), stage.accepted(requester=stage.people["inês"].id)]
-    counted = threading.Barrier(2)
-    count = waiting_list.as_free
-
-    def count_and_wait(*of: Any, **named: Any) -> Any:
-        found = count(*of, **named)
-        with suppress(threading.BrokenBarrierError):
-            counted.wait(timeout=1)  # In vain when the other one waits for us, as it should.
-        return found
-
-    monkeypatch.setattr(waiting_list, "as_free", count_and_wait)
+    monkeypatch.setattr(waiting_list, "as_free", meeting.after(waiting_list.as_free))
     db.session.remove()
     return stage.house.at_once(2, lambda n: take(n, wanting[n]))
 
@@ -62,7 +54,8 @@ class TestAtOnce:
     def test_of_two_slots_that_are_named_for_one_hospital_at_once_it_gets_its_share(
         self, half_each: Stage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        answers = take_both_at_once(half_each, monkeypatch, name_one_slot_each(half_each))
+        meeting = Meeting(may_be_in_vain=True)
+        answers = take_both_at_once(half_each, monkeypatch, name_one_slot_each(half_each), meeting=meeting)
         (refused,) = [answer for answer in answers if isinstance(answer, Exception)]
         assert isinstance(refused, Invalid)
         assert refused.errors == {"slot": ["The hospital has its share of that session already: one of two slots."]}
@@ -72,18 +65,17 @@ class TestAtOnce:
         self, half_each: Stage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The second has chosen another slot of the session before the first took its own."""
-        chosen = threading.Barrier(2)
         choose = panels.allocation.choose
 
-        def choose_and_wait(wish: Any, free: Any, **named: Any) -> Any:
+        def choose_another(wish: Any, free: Any, **named: Any) -> Any:
             mine = list(free) if wish.requester_id == half_each.people["rui"].id else list(free)[1:]
-            choice = choose(wish, mine, **named)
-            with suppress(threading.BrokenBarrierError):
-                chosen.wait(timeout=1)
-            return choice
+            return choose(wish, mine, **named)
 
-        monkeypatch.setattr(panels.allocation, "choose", choose_and_wait)
-        answers = take_both_at_once(half_each, monkeypatch, lambda _, of: panels.allocate(of, by=HELPDESK))
+        chosen, counted = Meeting(may_be_in_vain=True), Meeting(may_be_in_vain=True)
+        monkeypatch.setattr(panels.allocation, "choose", chosen.after(choose_another))
+        answers = take_both_at_once(
+            half_each, monkeypatch, lambda _, of: panels.allocate(of, by=HELPDESK), meeting=counted
+        )
         assert [answer for answer in answers if isinstance(answer, Exception)] == []
         starts = sorted(answer.given.slot.starts_at for answer in answers)
         assert (starts[0] < TUESDAY.replace(day=25), starts[1] > TUESDAY.replace(day=25)) == (True, True)
@@ -121,6 +113,6 @@ class TestWithoutTheLock:
     ) -> None:
         hold = sessions.hold_still
         monkeypatch.setattr(sessions, "hold_still", lambda of, **_: hold(of))
-        answers = take_both_at_once(half_each, monkeypatch, name_one_slot_each(half_each))
+        answers = take_both_at_once(half_each, monkeypatch, name_one_slot_each(half_each), meeting=Meeting())
         assert [answer for answer in answers if isinstance(answer, Exception)] == []
         assert held_of_the_first_session(half_each) == 2, "the harness can no longer see the bug"

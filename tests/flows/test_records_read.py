@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,6 +14,7 @@ from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Busy
 from conference_orchestrator.kernel.principal import Principal, Role
 from tests.house import HELPDESK, House
+from tests.meeting import Meeting
 
 ANA = UUID(int=1000)
 CLINICIAN = Principal(role=Role.CLINICIAN, clinician_id=ANA, token_id=UUID(int=1))
@@ -139,29 +137,13 @@ class TestOnPostgres:
     ) -> None:
         """The negative control."""
         assert read(1, 59) is None
-        both = threading.Barrier(2)
-
-        def unlocked(asker: str) -> RecentReading:
-            found = db.session.get_one(RecentReading, asker)
-            both.wait(timeout=10)
-            return found
-
+        unlocked = Meeting().after(lambda asker: db.session.get_one(RecentReading, asker))
         monkeypatch.setattr(bookkeeping, "_readings_of", unlocked)
         assert house.at_once(2, lambda number: read(60 + number)) == [None, None]
 
     def test_with_it_one_of_the_two_waits_and_is_refused(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
         assert read(1, 59) is None
-        both = threading.Barrier(2)
-
-        def after_a_meeting(find: Callable[[str], RecentReading]) -> Callable[[str], RecentReading]:
-            def met(asker: str) -> RecentReading:
-                found = find(asker)
-                with suppress(threading.BrokenBarrierError):
-                    both.wait(timeout=1)
-                return found
-
-            return met
-
-        monkeypatch.setattr(bookkeeping, "_readings_of", after_a_meeting(bookkeeping._readings_of))
+        locked = Meeting(may_be_in_vain=True).after(bookkeeping._readings_of)
+        monkeypatch.setattr(bookkeeping, "_readings_of", locked)
         answers = house.at_once(2, lambda number: read(60 + number))
         assert sorted(answers, key=str) == [60, None]
