@@ -131,7 +131,7 @@ def test_a_server_that_says_nothing_is_left_after_the_read_time_out(server):
     begun = time.monotonic()
     with pytest.raises(NoAnswer):
         ask(server(lambda _connection, _seen, stop: stop.wait(30)))
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 20
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_server_that_sends_a_byte_now_and_then_is_left_too(server, begin):
     begun = time.monotonic()
     with pytest.raises(NoAnswer):
         ask(server(drip(begin)))
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 20
 
 
 def test_a_dripping_answer_that_ends_in_time_is_taken(server):
@@ -191,7 +191,7 @@ def test_the_body_of_a_redirect_is_bounded_as_well(server):
     begun = time.monotonic()
     with pytest.raises(NoAnswer):
         ask(server(drip(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 99999\r\n\r\n")))
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 20
 
 
 def test_a_redirect_to_nonsense_is_an_answer_like_another(server):

@@ -97,7 +97,7 @@ def test_the_end_of_the_sandbox_ends_every_body(rule):
     began = time.monotonic()
     with nullcontext() if "fault" in rule else pytest.raises(requests.exceptions.ChunkedEncodingError):
         for _ in answer.iter_content(MOST):
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 20
 
 
 def test_a_body_may_be_large(sandbox, client):
