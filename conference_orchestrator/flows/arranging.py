@@ -13,7 +13,7 @@ from uuid import UUID
 
 from conference_orchestrator.flows import clashing, series_inviting
 from conference_orchestrator.flows.hosting import tell_of_series
-from conference_orchestrator.flows.reconciling import present, reconcile
+from conference_orchestrator.flows.reconciling import Present, present, reconcile
 from conference_orchestrator.flows.rounds import Touched, cancel_session, group_of
 from conference_orchestrator.flows.waiting import offer_freed
 from conference_orchestrator.kernel.database import db
@@ -109,6 +109,8 @@ def change_series(
         _fill_until(changing, from_on - timedelta(days=1), now=tx.now)
         series_inviting.write_down(changing, group, now=tx.now)
         before, was_monthly = present(changing, from_on=from_on, now=tx.now), _is_monthly(changing)
+        if from_on > changing.today(now=tx.now):
+            series.keep_rule(changing, until_on=from_on - timedelta(days=1), at=tx.now)
         _change(changing, changes, from_on=from_on)
         changing.check(now=tx.now)
         touched = reconcile(tx, changing, group, before, monthly=was_monthly and _is_monthly(changing))
@@ -147,13 +149,14 @@ def add_exception(
         )
         if any(one.occurrence_on == added.occurrence_on for one in exceptions.of_series(changing.id)):
             raise Conflict("This date has an exception already; take that one back first.")
-        before = present(changing, from_on=_coming(changing, now=tx.now), now=tx.now)
-        added.check(changing, before.plan, now=tx.now)
+        (ruling, before), *others = _standing(changing, added, now=tx.now)
+        added.check(ruling, before.plan, now=tx.now)
         row = before.rows.get(added.occurrence_on)
         if row is not None and not row.left_out and added.kind != ExceptionKind.PAUSE:
             row.must_be_planned(at=tx.now, field="on")
         db.session.add(added)
-        touched = reconcile(tx, changing, group, before)
+        for of, stood in [(ruling, before), *others]:
+            touched += reconcile(tx, of, group, stood)
         tell_of_series(tx, changing.id, group_id=group.id)
         seen = ExceptionView(added, clashing.of_sessions(_concerned(added, now=tx.now)))
         touched = replace(touched, warnings=tuple(seen.warnings))
@@ -175,13 +178,15 @@ def remove_exception(
         changing, group = _locked(series_id, by=by)
         changing.must_match(expected)
         removing = exceptions.get(changing.id, which)
-        if changing.today(now=tx.now) <= removing.last_on < changing.first_on:
-            said = f"The round was changed from {wording.full(changing.first_on)} on; what was before stands as it is."
+        standing = _standing(changing, removing, now=tx.now)
+        known_from = standing[0][0].first_on
+        if changing.today(now=tx.now) <= removing.last_on < known_from:
+            said = f"The round was changed from {wording.full(known_from)} on; what was before stands as it is."
             raise RuleBroken(said)
-        before = present(changing, from_on=_coming(changing, now=tx.now), now=tx.now)
         db.session.delete(removing)
         db.session.flush()
-        touched = reconcile(tx, changing, group, before)
+        for of, stood in standing:
+            touched += reconcile(tx, of, group, stood)
         tell_of_series(tx, changing.id, group_id=group.id)
         tx.record("exception.remove", changing, by=by)
         if preview:
@@ -246,9 +251,22 @@ def _concerned(by: SeriesException, *, now: datetime) -> list[Session]:
     return [session for session in coming if by.occurrence_on <= session.occurrence_on <= by.last_on]
 
 
-def _coming(of: Series, *, now: datetime) -> date:
-    """The first date about which the series says something, today or later."""
-    return max(of.today(now=now), of.first_on)
+def _standing(of: Series, by: SeriesException, *, now: datetime) -> list[tuple[Series, Present]]:
+    """How the series stands on the dates of the exception that are to come: by each rule that holds on some of them."""
+    rules = series.rules_from(of, max(of.today(now=now), by.occurrence_on))
+    holding = [rules[0], *(rule for rule in rules[1:] if rule.first_on <= by.last_on)]
+    return [
+        (
+            rule,
+            present(
+                rule,
+                from_on=max(rule.today(now=now), rule.first_on),
+                until_on=None if rule is of else rule.ends_on,
+                now=now,
+            ),
+        )
+        for rule in holding
+    ]
 
 
 def _from_on(changing: Series, wanted: date | None, *, now: datetime) -> date:

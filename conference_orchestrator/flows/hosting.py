@@ -85,7 +85,7 @@ def want_for_session(tx: Transaction, session: Session, group: ExpertGroup) -> C
         network_id=group.network_id,
         title=title,
         provider=provider,
-        host_margin_minutes=series.get(session.series_id).host_margin_minutes,
+        host_margin_minutes=series.on_date(session.series_id, session.occurrence_on).host_margin_minutes,
         at=tx.now,
     )
     conference.want(title=title, starts_at=session.starts_at, ends_at=session.ends_at)

@@ -38,10 +38,13 @@ class Present:
     plan: Plan
 
 
-def present(of: Series, *, from_on: date, now: datetime) -> Present:
-    """Lock the series' sessions from that date on; the caller has locked the group and the series."""
+def present(of: Series, *, from_on: date, now: datetime, until_on: date | None = None) -> Present:
+    """Lock the series' sessions from that date on; the caller has locked the group and the series.
+
+    It is planned as far as its horizon, its last session, and `until_on`.
+    """
     rows = {row.occurrence_on: row for row in sessions.from_date(of.id, from_on)}
-    until = max(of.horizon(now=now)[1], *rows) if rows else of.horizon(now=now)[1]
+    until = max([of.horizon(now=now)[1], *rows, until_on or from_on])
     return Present(from_on, until, rows, _plan(of, from_on, until))
 
 

@@ -160,7 +160,7 @@ def cancel(
 
 def move_session(tx: Transaction, moving: Session, group: ExpertGroup, starts_at: datetime) -> Touched:
     """The same inside a transaction that holds the locks of group and session."""
-    of = series.get(moving.series_id)
+    of = series.on_date(moving.series_id, moving.occurrence_on)
     moving.move(starts_at, at=tx.now)
     moving.holidays = sessions.holidays_at(starts_at, of)
     explain_move(requests.holding_slots_of(moving.id), moving)

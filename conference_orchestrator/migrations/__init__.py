@@ -18,7 +18,7 @@ from conference_orchestrator.kernel.database import Model, prepare
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0012"
+HEAD = "0013"
 
 # Every module that defines tables: comparing needs all of them, whoever asks.
 TABLES = (

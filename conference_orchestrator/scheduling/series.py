@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, select
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from conference_orchestrator.kernel import times
-from conference_orchestrator.kernel.database import Model, Versioned, db
+from conference_orchestrator.kernel.database import Identified, Model, Versioned, db
 from conference_orchestrator.kernel.errors import Invalid, NotFound
 from conference_orchestrator.kernel.paging import Page, Paging, page
 from conference_orchestrator.scheduling import planning, public_holidays, recurrence
@@ -27,13 +27,9 @@ MOST_SLOTS = 50
 MOST_BETWEEN = 60  # minutes of a break, and of the host's time before the start
 
 
-class Series(Versioned, Model):
-    """A rule, a wall time and its zone, from a date on. `ends_on` None: until further notice."""
+class Arranged:
+    """A rule, a wall time and its zone, from a date on, and the shape of each session."""
 
-    __tablename__ = "series"
-    __table_args__ = (CheckConstraint("slots BETWEEN 1 AND 50", name="slots"),)
-
-    group_id: Mapped[UUID] = mapped_column(ForeignKey("expert_group.id"), index=True)
     rule: Mapped[str]
     starts_on: Mapped[date]
     ends_on: Mapped[date | None]
@@ -46,7 +42,16 @@ class Series(Versioned, Model):
     host_margin_minutes: Mapped[int] = mapped_column(default=0)
     holiday_countries: Mapped[list[str]] = mapped_column(default=list)
     holiday_action: Mapped[str | None]
-    # The rule holds from this date on; what was before is in the sessions alone.
+
+
+class Series(Arranged, Versioned, Model):
+    """What a group has arranged. `ends_on` None: until further notice."""
+
+    __tablename__ = "series"
+    __table_args__ = (CheckConstraint("slots BETWEEN 1 AND 50", name="slots"),)
+
+    group_id: Mapped[UUID] = mapped_column(ForeignKey("expert_group.id"), index=True)
+    # The rule holds from this date on; what held until the day before is an `EarlierRule`.
     from_on: Mapped[date | None]
     closed_at: Mapped[datetime | None]
 
@@ -180,6 +185,51 @@ class Series(Versioned, Model):
             from_on=first,
             until_on=last,
         )
+
+
+class EarlierRule(Arranged, Identified, Model):
+    """What a series had arranged from `from_on` to `ends_on`, both included, before it was changed."""
+
+    __tablename__ = "earlier_rule"
+    __table_args__ = (
+        UniqueConstraint("series_id", "from_on"),
+        CheckConstraint("slots BETWEEN 1 AND 50", name="slots"),
+        CheckConstraint("ends_on >= from_on", name="range"),
+    )
+
+    series_id: Mapped[UUID] = mapped_column(ForeignKey("series.id"))
+    from_on: Mapped[date]
+
+    def as_it_was(self, of: Series) -> Series:
+        """The series as it stood on these dates: an object of its own, which is not stored."""
+        return Series(id=of.id, group_id=of.group_id, from_on=self.from_on, closed_at=of.closed_at, **_arranged(self))
+
+
+def keep_rule(of: Series, *, until_on: date, at: datetime) -> None:
+    """Keep what the series has arranged until that date, included, before it is changed."""
+    ends_on = until_on if of.ends_on is None else min(of.ends_on, until_on)
+    if of.first_on <= ends_on:
+        kept = _arranged(of) | {"ends_on": ends_on}
+        db.session.add(EarlierRule(series_id=of.id, from_on=of.first_on, created_at=at, **kept))
+
+
+def rules_from(of: Series, on: date) -> list[Series]:
+    """The series as it stands for the dates from that one on: with the rules that end before the present one, first."""
+    if on >= of.first_on:
+        return [of]
+    earlier = select(EarlierRule).where(EarlierRule.series_id == of.id, EarlierRule.ends_on >= on)
+    kept = db.session.scalars(earlier.order_by(EarlierRule.from_on))
+    return [*(one.as_it_was(of) for one in kept), of]
+
+
+def on_date(series_id: UUID, on: date) -> Series:
+    """The series as it stands for one of its dates."""
+    first, *_ = rules_from(get(series_id), on)
+    return first
+
+
+def _arranged(by: Arranged) -> dict[str, Any]:
+    return {name: getattr(by, name) for name in Arranged.__annotations__}
 
 
 def get(series_id: UUID, *, lock: bool = False) -> Series:

@@ -40,6 +40,20 @@ def instant(told: str | None) -> datetime | None:
     return datetime.fromisoformat(told) if told else None
 
 
+def dates(told: list[str]) -> list[datetime]:
+    return [datetime.fromisoformat(one) for one in told]
+
+
+def news(message: Message) -> list[tuple[datetime | None, datetime | None]]:
+    """When each date that the mail names was held, and when it is."""
+    told = message.facts["series"]["news"]
+    at = [
+        [one[name] and datetime.fromisoformat(one[name]) for name in ("previous_starts_at", "starts_at")]
+        for one in told
+    ]
+    return [(before, after) for before, after in at]
+
+
 def text(message: Message) -> str:
     return part(message, "text/plain")
 

@@ -26,7 +26,7 @@ from conference_orchestrator.ledger.invitations import Answer
 from conference_orchestrator.ledger.messages import Message
 from conference_orchestrator.network.expert_groups import CalendarStyle, ExpertGroup
 from tests.faulty_provider import FaultyProvider
-from tests.flows.inviting.series_mails import answers, choose, ics, series_of
+from tests.flows.inviting.series_mails import answers, choose, dates, ics, news, series_of
 from tests.house import HELPDESK, House
 from tests.mails import WORK, Mails, erase, move_session
 from tests.scene import Scene, settle
@@ -35,22 +35,8 @@ FIRST = datetime(2026, 11, 24, 10, tzinfo=UTC)
 WEEK = timedelta(weeks=1)
 
 
-def dates(told: list[str]) -> list[datetime]:
-    return [datetime.fromisoformat(one) for one in told]
-
-
 def changed(message: Message) -> list[datetime]:
     return dates([one["on"] for one in message.facts["series"]["changed"]])
-
-
-def news(message: Message) -> list[tuple[datetime | None, datetime | None]]:
-    """When each date that the mail names was held, and when it is."""
-    told = message.facts["series"]["news"]
-    at = [
-        [one[name] and datetime.fromisoformat(one[name]) for name in ("previous_starts_at", "starts_at")]
-        for one in told
-    ]
-    return [(before, after) for before, after in at]
 
 
 def test_who_chooses_the_series_gets_it_whole_before_any_case_is_there(
@@ -180,43 +166,6 @@ def test_a_long_pause_is_told_in_one_mail(
     assert len(sent.facts["series"]["left_out"]) == 9
     assert news(sent) == [(FIRST + weeks * WEEK, None) for weeks in range(2, 11)]
     assert sent.facts["what_changed"] == ["dates"]
-
-
-def test_a_rule_that_changes_from_a_date_on_ends_the_object_and_begins_another(
-    house: House, group: ExpertGroup, anna_by_series: SimpleNamespace, mails: Mails
-) -> None:
-    mails()
-    changes = {"from_on": date(2027, 1, 5), "start_time": time(15)}
-    arranging.change_series(series_of(group).id, changes, by=HELPDESK)
-    settle(house, *WORK)
-    ended, new = sorted(mails.new(), key=lambda message: message.kind, reverse=True)
-    assert (ended.kind, new.kind) == ("invitation-update", "invitation")
-    assert ended.facts["uid"] != new.facts["uid"]
-    assert datetime.fromisoformat(ended.facts["series"]["until"]) == datetime(2026, 12, 29, 10, tzinfo=UTC)
-    assert (ended.facts["what_changed"], news(ended)) == (["end"], [])
-    assert datetime.fromisoformat(new.facts["series"]["starts_at"]) == datetime(2027, 1, 5, 14, tzinfo=UTC)
-
-
-def test_a_round_that_ends_keeps_what_was_and_takes_back_what_was_to_come(
-    house: House, group: ExpertGroup, anna_by_series: SimpleNamespace, mails: Mails
-) -> None:
-    house.clock.at = FIRST + timedelta(hours=3)
-    mails()
-    arranging.close_series(series_of(group).id, by=HELPDESK)
-    settle(house, *WORK)
-    (sent,) = mails.new()
-    assert (sent.kind, sent.facts["what_changed"], news(sent)) == ("invitation-update", ["end"], [])
-    assert datetime.fromisoformat(sent.facts["series"]["until"]) == FIRST
-
-
-def test_a_round_that_ends_before_it_began_is_taken_back_whole(
-    house: House, group: ExpertGroup, anna_by_series: SimpleNamespace, mails: Mails
-) -> None:
-    mails()
-    arranging.close_series(series_of(group).id, by=HELPDESK)
-    settle(house, *WORK)
-    (sent,) = mails.new()
-    assert (sent.kind, sent.facts["series"]["is_whole"]) == ("invitation-cancel", True)
 
 
 def test_an_extra_session_comes_as_an_object_of_its_own(
