@@ -14,7 +14,7 @@ from uuid import UUID
 from conference_orchestrator.flows import clashing, series_inviting
 from conference_orchestrator.flows.hosting import tell_of_series
 from conference_orchestrator.flows.reconciling import Present, present, reconcile
-from conference_orchestrator.flows.rounds import Touched, cancel_session, group_of
+from conference_orchestrator.flows.rounds import Touched, cancel_session, group_of, with_offers
 from conference_orchestrator.flows.waiting import offer_freed
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Conflict, Invalid, RuleBroken
@@ -119,6 +119,7 @@ def change_series(
         touched = replace(touched, warnings=tuple(seen.warnings))
         tx.record("series.change", changing, by=by)
         if preview:
+            touched = with_offers(tx, group, touched)
             tx.undo()
     return touched if preview or seen is None else seen
 
@@ -162,6 +163,7 @@ def add_exception(
         touched = replace(touched, warnings=tuple(seen.warnings))
         tx.record(f"exception.{added.kind}", changing, by=by)
         if preview:
+            touched = with_offers(tx, group, touched)
             tx.undo()
     return touched if preview or seen is None else seen
 
@@ -190,6 +192,7 @@ def remove_exception(
         tell_of_series(tx, changing.id, group_id=group.id)
         tx.record("exception.remove", changing, by=by)
         if preview:
+            touched = with_offers(tx, group, touched)
             tx.undo()
     return touched
 
@@ -210,6 +213,7 @@ def close_series(series_id: UUID, *, by: Principal, expected: int | None = None,
         tell_of_series(tx, closing.id, group_id=group.id)
         tx.record("series.close", closing, by=by)
         if preview:
+            touched = with_offers(tx, group, touched)
             tx.undo()
     return touched
 

@@ -7,6 +7,7 @@ offered apart, and one statement on its row decides between an answer and the cl
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -22,6 +23,7 @@ from conference_orchestrator.kernel.outbox import Rank, Task
 from conference_orchestrator.kernel.principal import SYSTEM, Principal, Role
 from conference_orchestrator.kernel.transaction import Transaction, transaction
 from conference_orchestrator.network import clinicians, expert_groups
+from conference_orchestrator.network.expert_groups import ExpertGroup
 from conference_orchestrator.notify import kinds
 from conference_orchestrator.scheduling import (
     allocation,
@@ -140,24 +142,43 @@ def expire_offers() -> None:
             log.exception("an offer cannot be ended", offer=str(run_out.id))
 
 
+def foreseen(tx: Transaction, group: ExpertGroup) -> list[ConsultationRequest]:
+    """Make the offers inside a transaction that will be undone, because they follow from what it did; to whom."""
+    passed, offered = set[UUID](), list[ConsultationRequest]()
+    with suppress(SlotTaken):
+        for _ in range(MOST_STEPS):
+            step = _step(tx, group.id, passed)
+            if step is None:
+                break
+            offered += step
+    return offered
+
+
 def _offer_next(group_id: UUID, passed: set[UUID]) -> bool:
     """Make one offer, or learn whom to pass over; False when there is nothing to offer to anybody else."""
     try:
         with transaction() as tx:
-            rules = Rules.of(expert_groups.get(group_id, visible_to=SYSTEM, lock=True).rules)
-            proposal = _propose(group_id, rules=rules, now=tx.now, passed=passed)
-            if proposal is None:
-                return False
-            slot, session = sessions.hold_still(proposal.slot_id, alone=rules.limit_a_session)
-            request = requests.get(proposal.request_id, visible_to=SYSTEM, lock=True)
-            if request.missing_items() or request.requester.state != clinicians.State.ACTIVE:
-                passed.add(request.id)
-            elif _still_fits(request, slot, rules=rules, now=tx.now):
-                _offer(tx, request, proposal, slot=slot, session=session)
+            return _step(tx, group_id, passed) is not None
     except SlotTaken:
         log.info("a slot was taken while it was to be offered", group=str(group_id))
     # Whoever was faster has committed: the next look sees it.
     return True
+
+
+def _step(tx: Transaction, group_id: UUID, passed: set[UUID]) -> list[ConsultationRequest] | None:
+    """The same inside a transaction: the request that got the offer, if any; None when there is nothing to offer."""
+    rules = Rules.of(expert_groups.get(group_id, visible_to=SYSTEM, lock=True).rules)
+    proposal = _propose(group_id, rules=rules, now=tx.now, passed=passed)
+    if proposal is None:
+        return None
+    slot, session = sessions.hold_still(proposal.slot_id, alone=rules.limit_a_session)
+    request = requests.get(proposal.request_id, visible_to=SYSTEM, lock=True)
+    if request.missing_items() or request.requester.state != clinicians.State.ACTIVE:
+        passed.add(request.id)
+    elif _still_fits(request, slot, rules=rules, now=tx.now):
+        _offer(tx, request, proposal, slot=slot, session=session)
+        return [request]
+    return []
 
 
 def _propose(group_id: UUID, *, rules: Rules, now: datetime, passed: Collection[UUID]) -> Proposal | None:

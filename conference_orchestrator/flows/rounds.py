@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from conference_orchestrator.flows import clashing, expecting, hosting, waiting
+from conference_orchestrator.flows import clashing, expecting, hosting, offering, waiting
 from conference_orchestrator.flows.hosting import ensure_later, issue_later
 from conference_orchestrator.flows.inviting import request_uid, session_uid
 from conference_orchestrator.flows.waiting import offer_freed
@@ -136,6 +136,7 @@ def move(
             tx.record("session.move", moving, by=by)
         touched = replace(touched, warnings=tuple(clashing.of_sessions([moving])))
         if preview:
+            touched = with_offers(tx, group, touched)
             tx.undo()
     return touched if preview else replace(session(session_id, by=by), warnings=touched.warnings)
 
@@ -154,8 +155,17 @@ def cancel(
         hosting.tell_of_series(tx, cancelling.series_id, group_id=group.id)
         tx.record("session.cancel", cancelling, by=by, reason=reason)
         if preview:
+            touched = with_offers(tx, group, touched)
             tx.undo()
     return touched if preview else session(session_id, by=by)
+
+
+def with_offers(tx: Transaction, group: ExpertGroup, touched: Touched) -> Touched:
+    """For a preview, just before it is undone: whom the change touches, and who is then offered a free slot."""
+    offered = offering.foreseen(tx, group) if waiting.will_be_offered(tx) else []
+    new = tuple(request.id for request in offered if request.id not in touched.requests)
+    told = tuple(request.requester_id for request in offered)
+    return replace(touched, requests=touched.requests + new, told=touched.told + told)
 
 
 def move_session(tx: Transaction, moving: Session, group: ExpertGroup, starts_at: datetime) -> Touched:
