@@ -14,18 +14,16 @@ from conference_orchestrator.scheduling import allocations, requests
 from conference_orchestrator.scheduling.allocation import Rules
 from conference_orchestrator.scheduling.requests import ConsultationRequest, State
 
-OFFER_SLOTS = "offer-slots"
-
 
 def offer_freed(tx: Transaction, group: ExpertGroup) -> None:
     """After the commit, have the group's free slots offered to who waits for them, where the group wants that."""
     if Rules.of(group.rules).offer is not None:
-        tx.after(Task(kind=OFFER_SLOTS, payload={"group": str(group.id)}, lock=f"offers:{group.id}"))
+        tx.after(Task(kind="offer-slots", payload={"group": str(group.id)}, lock=f"offers:{group.id}"))
 
 
 def will_be_offered(tx: Transaction) -> bool:
     """Whether that is to be done after the commit."""
-    return any(task.kind == OFFER_SLOTS for task in tx.tasks)
+    return any(task.kind == "offer-slots" for task in tx.tasks)
 
 
 def tell_waiting(

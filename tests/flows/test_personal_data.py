@@ -24,6 +24,7 @@ IMPERSONAL = {
     "join_url registration_url secrets present_title present_host",
     "consultation_request": "case_reference urgency imaging attendees state decided_by reasons",
     "create_attempt": "provider host",
+    "earlier_rule": "rule time_zone holiday_countries holiday_action",
     "erased_address": "digest",
     # The group's mailbox; one that is a person's own is taken away with the person.
     "expert_group": "code name contact_email time_zone intake quorum_disciplines rules reminder_hours",
