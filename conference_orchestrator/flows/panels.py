@@ -14,7 +14,7 @@ from conference_orchestrator.flows import delivering, hosting, waiting
 from conference_orchestrator.flows.hosting import issue_later
 from conference_orchestrator.flows.standing import RequestView, labels, view
 from conference_orchestrator.flows.waiting import offer_freed
-from conference_orchestrator.kernel import ports, times
+from conference_orchestrator.kernel import identifiers, ports, times
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Invalid, RuleBroken, SlotTaken
 from conference_orchestrator.kernel.outbox import Task
@@ -79,7 +79,7 @@ def submit(entered: Mapping[str, Any], *, by: Principal) -> RequestView:
         facts = kinds.RequestReceived(case_reference=request.case_reference, group_name=group.name, missing=missing)
         to = delivering.to_clinician(requester)
         delivering.tell(tx, delivering.draft(facts, to=to, cause=f"request:{request.id}:received"))
-        tx.record("request.submit", request, by=by)
+        tx.record("request.submit", request, by=by, reason=entered.get("identifiers_reason"))
         _enter_directly(tx, request)
     return _taken_in(request, by=by)
 
@@ -92,7 +92,7 @@ def change(request_id: UUID, changes: Mapping[str, Any], *, by: Principal, expec
     with transaction() as tx:
         request = _locked(request_id, by=by, expected=expected)
         request.change(_checked(changes, request, tx, by=by), at=tx.now)
-        tx.record("request.change", request, by=by)
+        tx.record("request.change", request, by=by, reason=changes.get("identifiers_reason"))
         _enter_directly(tx, request)
     return _taken_in(request, by=by)
 
@@ -278,15 +278,27 @@ def _of_network(named: str | UUID, group: ExpertGroup, *, field: str, by: Princi
     return found
 
 
+def _numbers_to_explain(values: Mapping[str, Any]) -> dict[str, str]:
+    """What may be a patient's number and has no label, by the dotted name of the field."""
+    texts = {"question": values.get("question")}
+    texts |= {f"checklist.{code}": value for code, value in values.get("checklist", {}).items()}
+    asked = {name: identifiers.alone(text) for name, text in texts.items() if isinstance(text, str)}
+    return {
+        name: f"{said}: leave it out, or say in identifiers_reason what it is." for name, said in asked.items() if said
+    }
+
+
 def _checked(
     values: Mapping[str, Any], request: ConsultationRequest, tx: Transaction, *, by: Principal
 ) -> dict[str, Any]:
     """The values in the form in which they are stored; Invalid, naming the fields, when they do not fit together."""
     checked = dict(values)
+    explained = checked.pop("identifiers_reason", None)
     today = times.wall(tx.now, request.group.time_zone).date()
     found = checklists.problems(request.group.checklist, checked.get("checklist", {}))
     found |= checklists.imaging_problems(checked.get("imaging", ()), today=today)
     found |= _window_problems(checked, request, today=today)
+    found |= {} if explained else _numbers_to_explain(checked)
     if found:
         raise Invalid(found)
     if "checklist" in checked:

@@ -11,6 +11,7 @@ from marshmallow import fields as plain
 
 from conference_orchestrator.flows import fields as readers
 from conference_orchestrator.flows.fields import Reader, Wrong
+from conference_orchestrator.kernel import identifiers
 from conference_orchestrator.kernel.errors import Invalid
 from conference_orchestrator.kernel.text import one_line_problem
 from conference_orchestrator.kernel.times import rfc3339
@@ -60,6 +61,27 @@ class Text(_Word):
         if any(one_line_problem(line) for line in lines):
             raise Wrong("Must not contain control characters or characters that change the direction of writing.")
         return text
+
+
+class FreeText(Text):
+    """A text in which a case may be described. What tells who the patient is, by a label, is refused."""
+
+    def reader(self, value: Any) -> str:
+        """The text; Wrong also when it names a patient's birth, name or number."""
+        return _without_identifiers(super().reader(value))
+
+
+class FreeLine(OneLine):
+    """The same in one line."""
+
+    def _deserialize(self, value: Any, *_where: Any, **_more: Any) -> Any:
+        return read(_without_identifiers, super()._deserialize(value))
+
+
+def _without_identifiers(text: str) -> str:
+    if said := identifiers.labelled(text):
+        raise Wrong(said)
+    return text
 
 
 class Code(_Word):

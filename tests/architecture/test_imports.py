@@ -23,6 +23,7 @@ SINS = {
     "dkim lives in notify.dkim": ("flows/delivering.py", "dkim"),
     "pytz lives in kernel.times": ("scheduling/recurrence.py", "pytz"),
     "holidays lives in scheduling.public_holidays": ("scheduling/planning.py", "holidays"),
+    "stdnum lives in kernel.identifiers": ("scheduling/checklists.py", "stdnum"),
     "prometheus_client lives in insight.metrics": ("insight/standing.py", "prometheus_client"),
     "apscheduler lives in jobs.timetable": ("app.py", "apscheduler"),
     "requests lives in providers; the demonstration calls the public API with it": ("notify/smtp.py", "requests"),

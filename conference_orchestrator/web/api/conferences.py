@@ -16,7 +16,7 @@ from conference_orchestrator.kernel import ports
 from conference_orchestrator.kernel.paging import part
 from conference_orchestrator.kernel.principal import Role
 from conference_orchestrator.scheduling.conferences import State
-from conference_orchestrator.web.fields import Choice, Instant, OneLine, Text
+from conference_orchestrator.web.fields import Choice, FreeText, Instant, OneLine
 from conference_orchestrator.web.kit import (
     Form,
     Json,
@@ -90,7 +90,7 @@ class ConferenceQuery(Paged):
 class ConferenceCancellation(Form):
     """Why; everyone invited is told."""
 
-    reason = Text(2000, required=True)
+    reason = FreeText(2000, required=True)
 
 
 class OtherProvider(Form):

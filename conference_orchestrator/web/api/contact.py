@@ -11,7 +11,7 @@ from conference_orchestrator.flows import contacting
 from conference_orchestrator.network.contact_messages import ContactMessage, State
 from conference_orchestrator.web import captcha
 from conference_orchestrator.web.api.registrations import ReceivedSchema
-from conference_orchestrator.web.fields import Choice, Instant, OneLine, Reference, Text
+from conference_orchestrator.web.fields import Choice, FreeText, Instant, OneLine, Reference
 from conference_orchestrator.web.idempotency import once
 from conference_orchestrator.web.kit import Form, Json, Nothing, Paged, Resource, items, listing, paging
 from conference_orchestrator.web.limits import limited
@@ -27,7 +27,7 @@ class ContactEntry(Form):
     network = Reference(required=True)
     name = OneLine(required=True)
     email = OneLine(254, required=True)
-    message = Text(LONGEST, required=True)
+    message = FreeText(LONGEST, required=True)
     altcha = fields.String(metadata={"description": "The solution of the challenge of /api/v1/captcha."})
 
 

@@ -12,7 +12,7 @@ from conference_orchestrator.network import registrations
 from conference_orchestrator.network.registrations import Registration, State
 from conference_orchestrator.web import captcha
 from conference_orchestrator.web.api.people import PersonEntry
-from conference_orchestrator.web.fields import Choice, Instant, OneLine, Reference, Text
+from conference_orchestrator.web.fields import Choice, FreeText, Instant, OneLine, Reference
 from conference_orchestrator.web.idempotency import once
 from conference_orchestrator.web.kit import (
     Form,
@@ -81,7 +81,7 @@ class RegistrationQuery(Paged):
 class RefusalEntry(Form):
     """Why the application is refused; the applicant is told."""
 
-    reason = Text(2000, required=True)
+    reason = FreeText(2000, required=True)
 
 
 @registrations_api.get("/captcha")

@@ -20,11 +20,11 @@ from conference_orchestrator.web.fields import (
     Count,
     Day,
     Flag,
+    FreeLine,
+    FreeText,
     Instant,
     ItemCode,
-    OneLine,
     Reference,
-    Text,
     read,
 )
 from conference_orchestrator.web.idempotency import once
@@ -69,13 +69,13 @@ class ItemValue(fields.Raw):
     """
 
     def _deserialize(self, value: Any, *_where: Any, **_more: Any) -> Any:
-        return read(Text(LONGEST_TEXT).reader, value) if isinstance(value, str) and value else value
+        return read(FreeText(LONGEST_TEXT).reader, value) if isinstance(value, str) and value else value
 
 
 class ImagingEntry(Form):
     """One series of images that the requester holds."""
 
-    modality = OneLine(40, required=True)
+    modality = FreeLine(40, required=True)
     acquired_on = Day(required=True)
     image_count = Count(1, required=True)
 
@@ -87,10 +87,13 @@ class ImagingEntry(Form):
 
 
 class RequestCorrection(Form):
-    """What the requester may say, first or later."""
+    """What the requester may say, first or later.
+
+    `identifiers_reason` says what a number is that looks like somebody's national number; only the audit keeps it.
+    """
 
     case_reference = CaseReference(required=True, metadata={"pattern": f"^{CASE_REFERENCE}$"})
-    question = Text(4000, required=True)
+    question = FreeText(4000, required=True)
     urgency = Choice(Urgency, required=True)
     consent_confirmed = Flag()
     checklist = fields.Dict(
@@ -102,6 +105,7 @@ class RequestCorrection(Form):
     earliest_on = Day(allow_none=True)
     latest_on = Day(allow_none=True)
     attendees = fields.List(Reference(), validate=Length(max=20))
+    identifiers_reason = FreeText(500)
 
 
 class RequestEntry(RequestCorrection):
@@ -159,7 +163,7 @@ class TriageEntry(Form):
     """The group's word; to return or to decline needs a reason."""
 
     decision = Choice(Decision, required=True)
-    reason = Text(2000, allow_none=True)
+    reason = FreeText(2000, allow_none=True)
 
 
 class AllocationEntry(Form):

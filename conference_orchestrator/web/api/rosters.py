@@ -14,7 +14,7 @@ from conference_orchestrator.kernel.paging import HIGHEST_LIMIT, Page, Paging, p
 from conference_orchestrator.kernel.principal import Role
 from conference_orchestrator.network.expert_groups import MemberRole
 from conference_orchestrator.web.api.sessions import QuorumForecastSchema
-from conference_orchestrator.web.fields import Instant, Item, Reference, Text
+from conference_orchestrator.web.fields import FreeText, Instant, Item, Reference
 from conference_orchestrator.web.idempotency import once
 from conference_orchestrator.web.kit import Form, Json, Paged, Resource, expected, items, paging, versioned
 from conference_orchestrator.web.policy import allow, principal
@@ -63,7 +63,7 @@ class SubstituteEntry(Form):
 class Keeping(Form):
     """Why the session is held although its quorum is in doubt."""
 
-    reason = Text(2000, allow_none=True)
+    reason = FreeText(2000, allow_none=True)
 
 
 @rosters_api.get("/sessions/<uuid:session_id>/roster")

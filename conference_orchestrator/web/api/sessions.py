@@ -14,7 +14,7 @@ from conference_orchestrator.flows.expecting import Risk
 from conference_orchestrator.flows.rounds import SessionView, Touched
 from conference_orchestrator.kernel.times import local
 from conference_orchestrator.scheduling.sessions import Slot
-from conference_orchestrator.web.fields import Instant, Reference, Text
+from conference_orchestrator.web.fields import FreeText, Instant, Reference
 from conference_orchestrator.web.kit import (
     Form,
     Json,
@@ -110,7 +110,7 @@ class Move(Form):
 class Cancellation(Form):
     """Why; everyone invited is told."""
 
-    reason = Text(2000, required=True)
+    reason = FreeText(2000, required=True)
 
 
 @sessions_api.get("/sessions")

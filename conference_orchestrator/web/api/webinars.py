@@ -19,14 +19,14 @@ from conference_orchestrator.web.fields import (
     Count,
     Country,
     Flag,
+    FreeLine,
+    FreeText,
     Instant,
     Item,
     Language,
     Link,
     Number,
-    OneLine,
     Reference,
-    Text,
 )
 from conference_orchestrator.web.idempotency import once
 from conference_orchestrator.web.kit import (
@@ -75,7 +75,7 @@ class WebinarEntry(Form):
 
     hospital = Reference(required=True)
     kind = Choice(Kind, required=True)
-    topic = OneLine(required=True)
+    topic = FreeLine(required=True)
     language = Language()
     duration_minutes = Count(10, 1439)
     preferred = fields.List(Instant(), validate=Length(max=10))
@@ -167,7 +167,7 @@ class ApprovalEntry(Form):
 class WebinarRefusal(Form):
     """Why it is not held; the centre is told."""
 
-    reason = Text(2000, required=True)
+    reason = FreeText(2000, required=True)
 
 
 @webinars_api.get("/webinar-requests")
