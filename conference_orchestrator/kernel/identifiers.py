@@ -22,12 +22,12 @@ NUMBERED = "This looks like a patient's number: leave it out."
 _BORN = (
     r"born(?: on)?|(?:date of )?birth(?: ?date)?|birthday|d\.?o\.?b\.?",
     r"geb\.|geboren(?: am)?|geburtsdatum|geburtstag|geb\.?-?datum",
-    r"n[ée]e?s? le|date de naissance|ddn",
-    r"nat[oa] il|data di nascita",
-    r"nacid[oa](?: el)?|fecha de nacimiento|f\. ?nac\.?",
+    r"n[ée](?:e|\(e\))?s? le|date de naissance|ddn",
+    r"nat[oa](?:/[oa]|\(a\))? il|data di nascita",
+    r"nacid[oa](?:/a|\(a\))?(?: el)?|fecha de nacimiento|f\. ?nac\.?",
     r"ur\.|urodz(?:ony|ona)|data urodzenia",
     r"geboren(?: op)?|geboortedatum",
-    r"nascid[oa](?: a| em)?|data de nasc(?:imento|\.)?",
+    r"nascid[oa](?:/a|\(a\))?(?: a| em)?|data de nasc(?:imento|\.)?",
 )
 _NAMED = (
     r"patient(?:['\u2019]?s)?(?: (?:full|first|last|given|family))? ?name|name of (?:the |our )?(?:patient|child)",
