@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 from sqlalchemy import delete
@@ -17,6 +16,7 @@ from conference_orchestrator.kernel.times import wall
 from conference_orchestrator.scheduling.host_pool import HostBooking
 from conference_orchestrator.scheduling.series import EarlierRule
 from conference_orchestrator.scheduling.sessions import Session
+from tests.flows.round_of_a_group import Round
 from tests.house import HELPDESK, House
 from tests.scheduling.stage import TUESDAY, WEEK, ProviderWithHosts, Stage
 
@@ -27,26 +27,15 @@ CHANGED_ON = date(2026, 12, 14)
 NEW = date(2026, 12, 17)  # the first Thursday of the changed round
 
 
-class Round:
-    """The stage's round: Tuesdays at eleven with two slots; from 14 December on Thursdays at three with three."""
+class ChangingRound(Round):
+    """Tuesdays at eleven with two slots; from 14 December on Thursdays at three with three."""
 
     def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.id: UUID = stage.sessions()[0].series_id
+        super().__init__(stage)
         self.change(from_on=CHANGED_ON, rule="FREQ=WEEKLY;BYDAY=TH", start_time=time(15), slots=3)
 
     def change(self, **changes: Any) -> Any:
         return arranging.change_series(self.id, changes, by=HELPDESK)
-
-    def add(self, on: date, kind: str, *, preview: bool = False, **more: Any) -> Any:
-        return arranging.add_exception(self.id, {"on": on, "kind": kind, **more}, by=HELPDESK, preview=preview)
-
-    def remove(self, which: UUID | date) -> Touched:
-        return arranging.remove_exception(self.id, which, by=HELPDESK)
-
-    def on(self, on: date) -> Session:
-        (found,) = [session for session in self.stage.sessions() if session.occurrence_on == on]
-        return found
 
     def shapes(self, *, until: date = NEW) -> list[str]:
         """When the sessions are held, and with how many slots."""
@@ -61,17 +50,17 @@ STANDING = ["24.11. 11:00, 2", "01.12. 11:00, 2", "08.12. 11:00, 2", "17.12. 15:
 
 
 @pytest.fixture
-def changing(round_of_tuesdays: Stage) -> Round:
-    return Round(round_of_tuesdays)
+def changing(round_of_tuesdays: Stage) -> ChangingRound:
+    return ChangingRound(round_of_tuesdays)
 
 
 @pytest.fixture
-def busy(full: Stage) -> Round:
-    return Round(full)
+def busy(full: Stage) -> ChangingRound:
+    return ChangingRound(full)
 
 
 class TestBeforeTheChange:
-    def test_a_date_is_skipped_and_taken_back(self, changing: Round) -> None:
+    def test_a_date_is_skipped_and_taken_back(self, changing: ChangingRound) -> None:
         session_id = changing.on(SECOND).id
         changing.add(SECOND, "skip")
         assert changing.on(SECOND).reason == "Not on this date: the round skips it."
@@ -80,27 +69,27 @@ class TestBeforeTheChange:
         assert changing.on(SECOND).id == session_id
         assert changing.shapes() == STANDING
 
-    def test_a_date_is_moved_and_taken_back(self, changing: Round) -> None:
+    def test_a_date_is_moved_and_taken_back(self, changing: ChangingRound) -> None:
         changing.add(SECOND, "move", starts_at=TUESDAY + WEEK + 26 * HOUR)
         assert changing.shapes() == [STANDING[0], "02.12. 13:00, 2", *STANDING[2:]]
         changing.remove(SECOND)
         assert changing.shapes() == STANDING
 
-    def test_an_extra_session_has_the_hour_and_the_slots_of_then(self, changing: Round) -> None:
+    def test_an_extra_session_has_the_hour_and_the_slots_of_then(self, changing: ChangingRound) -> None:
         changing.add(THURSDAY, "extra")
         assert changing.shapes() == [STANDING[0], "26.11. 11:00, 2", *STANDING[1:]]
         changing.remove(THURSDAY)
         assert changing.shapes() == STANDING
 
     def test_a_pause_across_the_change_leaves_out_dates_of_both_rules_and_gives_both_back(
-        self, changing: Round
+        self, changing: ChangingRound
     ) -> None:
         changing.add(THIRD, "pause", until_on=NEW)
         assert changing.shapes() == STANDING[:2]
         changing.remove(THIRD)
         assert changing.shapes() == STANDING
 
-    def test_a_pause_that_ends_before_the_change_leaves_the_changed_round_alone(self, changing: Round) -> None:
+    def test_a_pause_that_ends_before_the_change_leaves_the_changed_round_alone(self, changing: ChangingRound) -> None:
         changing.add(SECOND, "pause", until_on=CHANGED_ON - timedelta(days=1))
         assert changing.shapes() == [STANDING[0], STANDING[3]]
 
@@ -115,7 +104,7 @@ class TestBeforeTheChange:
         dates = [s.occurrence_on for s in stage.sessions() if s.state == "planned" and s.occurrence_on < far]
         assert dates == [FIRST + weeks * WEEK for weeks in range(60)]
 
-    def test_each_of_several_changes_to_come_has_its_rule(self, changing: Round) -> None:
+    def test_each_of_several_changes_to_come_has_its_rule(self, changing: ChangingRound) -> None:
         """Tuesdays, from 14 December on Thursdays, from 4 January on Mondays; a pause over all of that."""
         changing.change(from_on=date(2027, 1, 4), rule="FREQ=WEEKLY;BYDAY=MO", slots=1)
         until = date(2027, 1, 11)
@@ -132,7 +121,7 @@ class TestBeforeTheChange:
         changing.remove(SECOND)
         assert changing.shapes(until=until) == before
 
-    def test_who_loses_a_slot_comes_first_on_the_list(self, busy: Round) -> None:
+    def test_who_loses_a_slot_comes_first_on_the_list(self, busy: ChangingRound) -> None:
         foreseen = busy.add(FIRST, "skip", preview=True)
         assert busy.on(FIRST).state == "planned"
         before = {mail.id for mail in busy.stage.house.messages()}
@@ -143,21 +132,21 @@ class TestBeforeTheChange:
         assert foreseen.mails > 0
         assert [busy.stage.request(one).request.state for one in foreseen.requests] == ["waiting"] * 2
 
-    def test_what_a_person_moved_by_hand_stays_where_it_is(self, changing: Round) -> None:
+    def test_what_a_person_moved_by_hand_stays_where_it_is(self, changing: ChangingRound) -> None:
         rounds.move(changing.on(FIRST).id, TUESDAY + HOUR, by=HELPDESK)
         changing.add(SECOND, "skip")
         assert changing.on(FIRST).starts_at == TUESDAY + HOUR
 
 
 class TestOnceTheChangeHolds:
-    def test_the_rule_of_before_says_nothing_any_more(self, changing: Round) -> None:
+    def test_the_rule_of_before_says_nothing_any_more(self, changing: ChangingRound) -> None:
         changing.stage.house.clock.move_on(4 * WEEK)
         with pytest.raises(Invalid, match="This date has passed"):
             changing.add(THIRD, "skip")
         changing.add(date(2026, 12, 24), "skip")
         assert changing.on(date(2026, 12, 24)).state == "cancelled"
 
-    def test_an_exception_of_before_is_taken_back_and_changes_nothing(self, changing: Round) -> None:
+    def test_an_exception_of_before_is_taken_back_and_changes_nothing(self, changing: ChangingRound) -> None:
         changing.add(SECOND, "skip")
         changing.stage.house.clock.move_on(4 * WEEK)
         assert changing.remove(SECOND) == Touched()
@@ -177,7 +166,7 @@ class TestRefused:
             (SECOND, "extra", "The round meets on this date anyway."),
         ],
     )
-    def test_what_the_rule_of_then_does_not_give(self, changing: Round, on: date, kind: str, said: str) -> None:
+    def test_what_the_rule_of_then_does_not_give(self, changing: ChangingRound, on: date, kind: str, said: str) -> None:
         with pytest.raises(Invalid) as refused:
             changing.add(on, kind)
         assert refused.value.errors == {"on": [said]}
@@ -187,7 +176,7 @@ class TestRefused:
         arranging.change_series(round_of_tuesdays.sessions()[0].series_id, changes, by=HELPDESK, preview=True)
         assert house.count(EarlierRule) == 0
 
-    def test_what_was_changed_before_rules_were_kept(self, changing: Round) -> None:
+    def test_what_was_changed_before_rules_were_kept(self, changing: ChangingRound) -> None:
         """As a database has it that comes from an older version: the sessions are all that is known."""
         changing.add(SECOND, "skip")
         db.session.execute(delete(EarlierRule))

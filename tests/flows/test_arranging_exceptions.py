@@ -12,33 +12,13 @@ from conference_orchestrator.flows import arranging, panels, reconciling, rounds
 from conference_orchestrator.flows.rounds import Touched
 from conference_orchestrator.kernel.errors import Conflict, Invalid, NotFound, RuleBroken
 from conference_orchestrator.scheduling.sessions import Session
+from tests.flows.round_of_a_group import Round
 from tests.house import HELPDESK
 from tests.scheduling.stage import TUESDAY, WEEK, Stage
 
 HOUR = timedelta(hours=1)
 FIRST, SECOND, THIRD = date(2026, 11, 24), date(2026, 12, 1), date(2026, 12, 8)
 THURSDAY = date(2026, 11, 26)
-
-
-class Round:
-    """The stage's round and its exceptions."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.id: UUID = stage.sessions()[0].series_id
-
-    def add(self, on: date, kind: str, *, preview: bool = False, **more: Any) -> Any:
-        return arranging.add_exception(self.id, {"on": on, "kind": kind, **more}, by=HELPDESK, preview=preview)
-
-    def remove(self, which: UUID | date, *, preview: bool = False) -> Touched:
-        return arranging.remove_exception(self.id, which, by=HELPDESK, preview=preview)
-
-    def on(self, on: date) -> Session:
-        (found,) = [session for session in self.stage.sessions() if session.occurrence_on == on]
-        return found
-
-    def states(self, *days: date) -> list[tuple[str, str | None]]:
-        return [(self.on(day).state, self.on(day).reason) for day in days]
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from conference_orchestrator.flows import arranging, rounds
+from conference_orchestrator.kernel.errors import SlotTaken
+from conference_orchestrator.scheduling import allocations
 from conference_orchestrator.scheduling.allocations import Allocation
 from tests.flows.waiting_line import FOUR_HOURS, set_rules
 from tests.house import HELPDESK
@@ -73,3 +75,16 @@ def test_a_preview_counts_the_offers_that_follow(offering_group: Stage, change: 
     assert len([mail for mail in sent if mail.kind == "slot-offer"]) == offers
     assert (foreseen.mails, foreseen.people) == (len(sent), len({mail.address for mail in sent}))
     assert len(set(foreseen.requests)) == len(foreseen.requests)
+
+
+def test_a_look_at_which_somebody_else_was_faster_foresees_no_offer_and_is_answered(
+    offering_group: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(*_: Any, **__: Any) -> Any:
+        raise SlotTaken("The slot is taken.")
+
+    both = cancelled(offering_group, True)
+    monkeypatch.setattr(allocations, "take", taken)
+    foreseen = cancelled(offering_group, True)
+    assert (foreseen.sessions, foreseen.requests) == (both.sessions, both.requests)
+    assert foreseen.mails == both.mails - 2
