@@ -28,7 +28,8 @@ from conference_orchestrator import migrations
 from conference_orchestrator.flows import directory
 from conference_orchestrator.flows.arranging import define_series
 from conference_orchestrator.kernel import times
-from conference_orchestrator.kernel.database import WRITES, Model, db, new_ids
+from conference_orchestrator.kernel.database import WRITES, Model, db
+from conference_orchestrator.kernel.inserting import new_ids
 from conference_orchestrator.kernel.principal import Principal, Role
 from conference_orchestrator.scheduling.series import Series
 from conference_orchestrator.scheduling.sessions import Session, Slot

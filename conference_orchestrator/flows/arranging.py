@@ -18,6 +18,7 @@ from conference_orchestrator.flows.rounds import Touched, cancel_session, group_
 from conference_orchestrator.flows.waiting import offer_freed
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Conflict, Invalid, RuleBroken
+from conference_orchestrator.kernel.inserting import insert, new_ids
 from conference_orchestrator.kernel.paging import FIRST, Page, Paging
 from conference_orchestrator.kernel.principal import SYSTEM, Principal
 from conference_orchestrator.kernel.transaction import Transaction, transaction
@@ -36,6 +37,7 @@ UNLESS_SAID: dict[str, Any] = {
     "holiday_countries": [],
     "holiday_action": None,
     "from_on": None,
+    "closed_at": None,
 }
 
 
@@ -71,10 +73,10 @@ def define_series(group_id: UUID, entered: Mapping[str, Any], *, by: Principal) 
 
 def store_series(tx: Transaction, group: ExpertGroup, entered: Mapping[str, Any]) -> Series:
     """The same inside a transaction that is open already. Invalid, naming the field, when it cannot be held."""
-    defined = Series(group_id=group.id, closed_at=None, created_at=tx.now, **UNLESS_SAID | _columns(entered))
+    own = {"id": next(new_ids(1)), "version": 1, "created_at": tx.now, "group_id": group.id}
+    defined = Series(**own, **UNLESS_SAID | _columns(entered))
     defined.check(now=tx.now)
-    db.session.add(defined)
-    db.session.flush()
+    insert(defined)
     first, last = defined.horizon(now=tx.now)
     sessions.make(defined, list(defined.plan(Exceptions(), from_on=first, until_on=last).sessions.values()), now=tx.now)
     offer_freed(tx, group)

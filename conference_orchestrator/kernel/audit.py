@@ -18,7 +18,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Index, Integer, Select, Table, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from conference_orchestrator.kernel.database import Identified, Model, db, insert_all
+from conference_orchestrator.kernel.database import Identified, Model, db
+from conference_orchestrator.kernel.inserting import insert_all
 from conference_orchestrator.kernel.paging import Page, Paging, page
 from conference_orchestrator.kernel.principal import Principal, Role
 

@@ -6,16 +6,12 @@ IMMEDIATE, because a plain BEGIN that turns into a write later fails with "datab
 
 from __future__ import annotations
 
-import json
-import os
-import struct
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from select import POLLIN, poll
-from time import monotonic, time_ns
-from types import MappingProxyType
+from time import monotonic
 from typing import Any
 
 from flask import Flask
@@ -29,9 +25,10 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
-    Insert,
     Integer,
     MetaData,
+    Result,
+    Select,
     String,
     Table,
     Text,
@@ -41,22 +38,16 @@ from sqlalchemy import (
     any_,
     bindparam,
     cast,
-    column,
     event,
     func,
     literal_column,
-    select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, declared_attr, mapped_column, registry
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.types import TypeEngine
 
 from conference_orchestrator.kernel.errors import Stale
-
-# Makes of a column's values what the driver gets for them.
-Bind = Callable[[Sequence[Any]], list[Any]]
 
 WRITES = "conference_orchestrator_writes"
 STEPS = "conference_orchestrator_steps"
@@ -82,7 +73,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any] | None:
         """For SQLite the text in one step: a round has some hundred instants."""
-        return _as_text if dialect.name == "sqlite" else super().bind_processor(dialect)
+        return as_text if dialect.name == "sqlite" else super().bind_processor(dialect)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:  # noqa: ARG002
         """What makes an instant of what the driver gives: in one step, for a calendar has thousands."""
@@ -97,7 +88,7 @@ def _utc(at: datetime) -> datetime:
 
 # The rows of one change share most of their instants, and writing one out costs two microseconds.
 @lru_cache(maxsize=512)
-def _as_text(at: datetime | None) -> str | None:
+def as_text(at: datetime | None) -> str | None:
     """As SQLAlchemy writes it into SQLite: "2026-11-24 10:00:00.000000", without the offset."""
     return None if at is None else _utc(at).isoformat(" ", "microseconds")[:26]
 
@@ -257,6 +248,15 @@ def _has_something_to_read(connection: Any) -> bool:
     return bool(looked.poll(0))
 
 
+def rows_of(statement: Select[Any], values: Mapping[str, Any]) -> Result[*tuple[Any, ...]]:
+    """The answer to a statement that asks for columns alone; what has changed so far is written before.
+
+    As `db.session.execute`, but without its way from columns to objects, which costs as much as the rest.
+    """
+    db.session.flush()
+    return db.session.connection().execute(statement, values)
+
+
 def insert_new(table: type[Model] | Table) -> Any:
     """An INSERT that leaves rows out which a unique constraint refuses, instead of failing the transaction.
 
@@ -286,100 +286,3 @@ class _Lines(TypeDecorator[Sequence[Any]]):
 
     def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> str:  # noqa: ARG002
         return "\n".join(map(str, value or ()))
-
-
-def new_ids(count: int) -> Iterator[uuid.UUID]:
-    """So many new identifiers of version 7 (RFC 9562, section 5.7), in rising order.
-
-    They begin with the milliseconds since 1970, so rows that are made together lie together in each index: with random
-    ones a commit of a hundred rows writes a hundred pages. 62 bits of each are random.
-    """
-    began = time_ns() // 1_000_000
-    for place, drawn in enumerate(struct.unpack(f"{count}Q", os.urandom(8 * count))):
-        carried, counted = divmod(place, 4096)
-        yield uuid.UUID(int=(began + carried) << 80 | 7 << 76 | counted << 64 | 2 << 62 | drawn >> 2)
-
-
-def insert_all(
-    table: Table, columns: Mapping[str, Sequence[Any]], *, shared: Mapping[str, Any] = MappingProxyType({})
-) -> None:
-    """Insert rows past the bookkeeping that single objects need: `columns` holds the values of all rows by column.
-
-    What is `shared` every row has. PostgreSQL gets an array for each column: a parameter for each value costs several
-    times as much. For SQLite the values are bound here, without what SQLAlchemy does for each row besides.
-    """
-    connection, number = db.session.connection(), len(next(iter(columns.values())))
-    if not number:
-        return
-    if connection.dialect.name == "sqlite":
-        text, binds = _insert_values(table, (*columns, *shared), connection.dialect)
-        ready = (
-            bind([shared[name]]) * number if name in shared else _each(bind, columns[name])
-            for name, bind in binds.items()
-        )
-        connection.exec_driver_sql(text, list(zip(*ready, strict=True)))
-    else:
-        statement, write = _insert_from_arrays(table, tuple(columns), tuple(shared))
-        arrays = {name: f"{{{','.join(_each(write[name], values))}}}" for name, values in columns.items()}
-        connection.execute(statement, {**arrays, **shared})
-
-
-def _each(bind: Bind, values: Sequence[Any]) -> list[Any]:
-    """What the driver gets for each; where all are alike it is made once."""
-    first = values[0]
-    return bind([first]) * len(values) if first == values[-1] and values.count(first) == len(values) else bind(values)
-
-
-@cache
-def _insert_from_arrays(
-    table: Table, names: tuple[str, ...], shared: tuple[str, ...]
-) -> tuple[Insert, Mapping[str, Bind]]:
-    """The statement, and what writes a column's values as they stand in the text of an array."""
-    types = {name: table.c[name].type for name in (*names, *shared)}
-    arrays = [cast(bindparam(name, type_=Text), postgresql.ARRAY(types[name])) for name in names]
-    given = func.unnest(*arrays).table_valued(*(column(name, types[name]) for name in names), name="given")
-    once = [bindparam(name, type_=types[name]) for name in shared]
-    statement = table.insert().from_select([*types], select(*given.render_derived().c, *once))
-    return statement, {name: IN_ARRAY.get(type(types[name]), _texts) for name in names}
-
-
-def _instants(values: Sequence[datetime | None]) -> list[str]:
-    if any(at is not None and at.tzinfo is None for at in values):
-        raise TypeError("an instant is aware")
-    return ["NULL" if at is None else at.isoformat() for at in values]
-
-
-def _texts(values: Sequence[object]) -> list[str]:
-    return ["NULL" if value is None else _quoted(str(value)) for value in values]
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", r"\\").replace('"', r"\"")
-    return f'"{escaped}"'
-
-
-# What has neither quotes nor commas in it goes as it is.
-IN_ARRAY: Mapping[type, Bind] = {
-    UtcDateTime: _instants,
-    Uuid: lambda values: ["NULL" if value is None else value.hex for value in values],
-    Date: lambda values: ["NULL" if value is None else str(value) for value in values],
-    Integer: lambda values: ["NULL" if value is None else str(value) for value in values],
-    JSON: lambda values: [_quoted(json.dumps(value)) for value in values],
-}
-
-
-@cache
-def _insert_values(table: Table, names: tuple[str, ...], dialect: Dialect) -> tuple[str, Mapping[str, Bind]]:
-    """The statement, and in the order of its place-holders what makes the driver's values of a column's."""
-    compiled = table.insert().values({name: bindparam(name) for name in names}).compile(dialect=dialect)
-    return str(compiled), {name: _bind(table.c[name].type, dialect) for name in compiled.positiontup or []}
-
-
-def _bind(kind: TypeEngine[Any], dialect: Dialect) -> Bind:
-    # A call for each of a hundred values costs as much as the rest of a statement.
-    if isinstance(kind, Uuid):
-        return lambda values: [None if value is None else value.hex for value in values]
-    if isinstance(kind, Date):
-        return lambda values: [None if value is None else value.isoformat() for value in values]
-    one = kind.dialect_impl(dialect).bind_processor(dialect)
-    return list if one is None else lambda values: list(map(one, values))

@@ -22,7 +22,7 @@ from sqlalchemy.orm import (
 )
 from sqlalchemy.sql import ColumnElement
 
-from conference_orchestrator.kernel.database import Identified, Model, Versioned, db, one_of
+from conference_orchestrator.kernel.database import Identified, Model, Versioned, db, one_of, rows_of
 from conference_orchestrator.kernel.errors import Invalid, NotFound
 from conference_orchestrator.kernel.paging import Page, Paging, page
 from conference_orchestrator.kernel.principal import Principal, Role
@@ -248,7 +248,7 @@ def series_holders(members: Iterable[Membership]) -> dict[UUID, bool]:
 
 def has_series_holders(group_id: UUID) -> bool:
     """Whether a member of the group holds its series as one object."""
-    return db.session.execute(_any_holder(), {"group": group_id}).first() is not None
+    return rows_of(_any_holder(), {"group": group_id}).first() is not None
 
 
 @cache

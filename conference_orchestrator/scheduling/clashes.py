@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import CTE, ColumnElement, Select, bindparam, select, union
 from sqlalchemy.orm import aliased
 
-from conference_orchestrator.kernel.database import db
+from conference_orchestrator.kernel.database import rows_of
 from conference_orchestrator.network.expert_groups import ExpertGroup, MemberRole, Membership
 from conference_orchestrator.scheduling.rosters import Substitute
 from conference_orchestrator.scheduling.sessions import Session, State
@@ -40,7 +40,7 @@ def of_series(series_id: UUID, *, after: datetime) -> dict[UUID, dict[UUID, Clas
 
 def _by_session(statement: Select[Any], values: Mapping[str, Any]) -> dict[UUID, dict[UUID, Clash]]:
     found: dict[UUID, dict[UUID, Clash]] = {}
-    for session_id, clinician_id, group_name, starts_at in db.session.execute(statement, values):
+    for session_id, clinician_id, group_name, starts_at in rows_of(statement, values):
         found.setdefault(session_id, {}).setdefault(clinician_id, Clash(group_name, starts_at))
     return found
 

@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, ForeignKey, Index, Select, Table, UniqueCo
 from sqlalchemy.orm import Mapped, mapped_column, query_expression, relationship, selectinload, with_expression
 
 from conference_orchestrator.kernel import times
-from conference_orchestrator.kernel.database import Identified, Model, Versioned, db, insert_all, new_ids, one_of
+from conference_orchestrator.kernel.database import Identified, Model, Versioned, db, one_of
 from conference_orchestrator.kernel.errors import Invalid, NotFound, RuleBroken
+from conference_orchestrator.kernel.inserting import insert_all, new_ids
 from conference_orchestrator.kernel.paging import Page, Paging, page
 from conference_orchestrator.scheduling import exceptions, public_holidays
 from conference_orchestrator.scheduling.allocations import Allocation, Offer

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm.exc import StaleDataError
 
 from conference_orchestrator import migrations
 from conference_orchestrator.kernel.bookkeeping import RateCount, UsedChallenge
-from conference_orchestrator.kernel.database import db, insert_new, personal
+from conference_orchestrator.kernel.database import db, insert_new, personal, rows_of
 from conference_orchestrator.kernel.errors import Stale
 from conference_orchestrator.kernel.transaction import transaction
 from conference_orchestrator.network.clinicians import ClinicianNetwork
@@ -115,6 +115,14 @@ def test_rows_that_are_there_already_are_left_out_and_the_new_ones_told(house: H
 
     assert insert("a", "b") == ["a", "b"]
     assert insert("b", "c") == ["c"]
+
+
+def test_an_answer_in_columns_knows_what_was_changed_just_before_it() -> None:
+    asked = select(UsedChallenge.digest, UsedChallenge.expires_at).where(UsedChallenge.digest == bindparam("digest"))
+    with transaction():
+        db.session.add(UsedChallenge(digest="d", expires_at=AT))
+        assert rows_of(asked, {"digest": "d"}).all() == [("d", AT)]
+        assert rows_of(asked, {"digest": "other"}).all() == []
 
 
 def test_a_personal_column_says_of_which_kind_it_is() -> None:

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Connection, Integer, String, Table, Update, bindparam, func, literal_column, select, update
 
 from conference_orchestrator.kernel.bookkeeping import IdempotencyKey
-from conference_orchestrator.kernel.database import db, insert_all, new_ids
+from conference_orchestrator.kernel.database import db
+from conference_orchestrator.kernel.inserting import insert_all, new_ids
 from conference_orchestrator.kernel.repeated import Repeated, repeated
 from conference_orchestrator.kernel.transaction import steps, transaction
 from tests.house import House

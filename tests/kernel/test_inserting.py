@@ -13,7 +13,8 @@ from sqlalchemy import Table, select
 from sqlalchemy.exc import IntegrityError
 
 from conference_orchestrator.kernel.bookkeeping import IdempotencyKey
-from conference_orchestrator.kernel.database import db, insert_all, new_ids
+from conference_orchestrator.kernel.database import db
+from conference_orchestrator.kernel.inserting import insert, insert_all, new_ids
 from conference_orchestrator.kernel.transaction import transaction
 from tests.house import House
 
@@ -76,6 +77,16 @@ def test_they_are_as_an_object_would_have_been_written() -> None:
         db.session.add(IdempotencyKey(**one))
         db.session.flush()
         insert_all(KEYS, by_column(other))
+    of = select(*(KEYS.c[name] for name in one if name not in {"id", "key"}))
+    first, second = db.session.execute(of).all()
+    assert first == second
+
+
+def test_a_single_one_is_as_an_object_would_have_been_written() -> None:
+    one, other = row("a"), row("b")
+    with transaction():
+        db.session.add(IdempotencyKey(**one))
+        insert(IdempotencyKey(**other))
     of = select(*(KEYS.c[name] for name in one if name not in {"id", "key"}))
     first, second = db.session.execute(of).all()
     assert first == second
