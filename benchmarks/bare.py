@@ -1,6 +1,7 @@
-"""The limit of P2: Flask and SQLAlchemy with nothing of ours, one view that inserts a row and commits.
+"""Flask and SQLAlchemy with nothing of ours: one view inserts a row and commits, one reads it.
 
-It is served as `conference-orchestrator web` is: the same gunicorn with the same settings.
+The first is the limit of P2, served as `conference-orchestrator web` is: the same gunicorn with the same settings. The
+second is what P3 is held against, by a worker of gunicorn's plainest kind.
 """
 
 from __future__ import annotations
@@ -47,18 +48,28 @@ def create_app(engine: Engine) -> Flask:
             session.commit()
             return {"id": str(place.id)}
 
+    @app.get("/places/<uuid:place_id>")
+    def read(place_id: UUID) -> dict[str, str]:
+        with Session(engine) as session:
+            place = session.get_one(Place, place_id)
+            return {"id": str(place.id), "name": place.name, "created_at": place.created_at.isoformat()}
+
     return app
 
 
 @click.command()
 @click.option("--port", type=int, required=True)
 @click.option("--processes", type=int, required=True)
-def main(port: int, processes: int) -> None:
+@click.option("--one-at-a-time", is_flag=True, help="Each process answers one request at a time.")
+def main(port: int, processes: int, *, one_at_a_time: bool) -> None:
     """Serve it on the database that CO_DATABASE_URL names."""
     engine = _engine()
     Base.metadata.create_all(engine)
     engine.dispose()
-    Server(lambda: create_app(_engine()), host="127.0.0.1", port=port, processes=processes).run()
+    server = Server(lambda: create_app(_engine()), host="127.0.0.1", port=port, processes=processes)
+    if one_at_a_time:
+        server.cfg.set("worker_class", "sync")
+    server.run()
 
 
 def _engine() -> Engine:

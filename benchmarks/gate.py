@@ -44,6 +44,11 @@ def post(path: str, *, port: int, token: str | None = None, body: str = "{}") ->
     return "\r\n".join([*lines, "", body]).encode()
 
 
+def get(path: str, *, port: int) -> bytes:
+    """A GET, ready to be sent."""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+
+
 def ask_at_once(port: int, requests: Sequence[bytes]) -> Round:
     """Send each request on a connection of its own, all of them open before the first is sent.
 

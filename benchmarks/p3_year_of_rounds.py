@@ -1,10 +1,16 @@
 """P3: a weekly series on two days, 52 sessions of two slots within the horizon, conflict-checked and committed.
 
 The limit inserts the same rows with one statement for each table and commits; its statements and values are ready-made.
+
+The goal is in milliseconds, and processors differ, one even from hour to hour. So the same figures are given in reads
+too: how many rows a bare Flask and SQLAlchemy application (`benchmarks/bare.py`), one process, reads for callers over
+HTTP meanwhile. Where the goal was set such a one read 1,000 rows a second on SQLite and 700 on PostgreSQL.
 """
 
 from __future__ import annotations
 
+import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from datetime import time as wall_time
+from http import HTTPStatus
 from itertools import cycle
 from pathlib import Path
 from statistics import median
@@ -23,6 +30,7 @@ from psycopg.types.json import Json
 from sqlalchemy import ColumnElement, Connection, Engine, Table, select, type_coerce
 from sqlalchemy.types import NullType
 
+from benchmarks.gate import ask_at_once, get, post
 from benchmarks.report import ROUNDS, Goal, Measured, WrongOutcome, end_in_order, table
 from conference_orchestrator import migrations
 from conference_orchestrator.flows import directory
@@ -34,12 +42,14 @@ from conference_orchestrator.kernel.principal import Principal, Role
 from conference_orchestrator.scheduling.series import Series
 from conference_orchestrator.scheduling.sessions import Session, Slot
 from tests import postgres
-from tests.journeys.service import database_of
+from tests.journeys.service import Service, database_of
 
 SESSIONS, SLOTS = 52, 2
 DEFINITIONS = 10
 WARMING = 3
-GOALS = {"SQLite": Goal(ours_at_most=8), "PostgreSQL": Goal(ours_at_most=12)}
+READS = 150
+MOST_MS = {"SQLite": 8, "PostgreSQL": 12}
+READS_PER_MS = {"SQLite": 1.0, "PostgreSQL": 0.7}
 HELPDESK = Principal(role=Role.HELPDESK)
 ZONE = "Europe/Berlin"
 
@@ -68,15 +78,16 @@ class Insert:
 
 
 def measure(server_url: str, *, definitions: int = DEFINITIONS, rounds: int = ROUNDS) -> list[Measured]:
-    """On SQLite and on PostgreSQL; each figure is the median of so many definitions, in milliseconds."""
-    return [_measure(name, server_url, definitions=definitions, rounds=rounds) for name in GOALS]
+    """On SQLite and on PostgreSQL; each figure is the median of so many definitions, in milliseconds and in reads."""
+    return [one for name in MOST_MS for one in measured(name, server_url, definitions=definitions, rounds=rounds)]
 
 
-def _measure(name: str, server_url: str, *, definitions: int, rounds: int) -> Measured:
-    """Ours and the limit in turn, after a few definitions that warm the process."""
+def measured(name: str, server_url: str, *, definitions: int, rounds: int) -> list[Measured]:
+    """Ours, the limit and the reads in turn, after a few definitions that warm the process."""
     ours: list[float] = []
     limit: list[float] = []
-    with application(name, server_url) as app:
+    per_ms: list[float] = []
+    with application(name, server_url) as app, reads_per_ms(name, server_url) as read:
         groups = new_groups(WARMING + definitions * rounds)
         for _ in range(WARMING):
             defined = define_round(app, *next(groups))
@@ -84,21 +95,56 @@ def _measure(name: str, server_url: str, *, definitions: int, rounds: int) -> Me
         for _ in range(rounds):
             ours.append(median(_timed(lambda: define_round(app, *next(groups))) for _ in range(definitions)))
             limit.append(median(insert_anew(db.engine, inserts) for _ in range(definitions)))
+            per_ms.append(read())
     work = f"define {SESSIONS} sessions x {SLOTS} slots, {name}"
-    return Measured(row="P3", work=work, unit="ms", ours=ours, limit=limit, goal=GOALS[name])
+    reads = Measured(
+        row="P3",
+        work=f"{work}, in reads of a row",
+        unit="reads",
+        ours=[ms * rate for ms, rate in zip(ours, per_ms, strict=True)],
+        limit=[ms * rate for ms, rate in zip(limit, per_ms, strict=True)],
+        goal=Goal(ours_at_most=MOST_MS[name] * READS_PER_MS[name]),
+    )
+    goal = Goal(ours_at_most=MOST_MS[name])
+    return [Measured(row="P3", work=work, unit="ms", ours=ours, limit=limit, goal=goal), reads]
+
+
+@contextmanager
+def reads_per_ms(name: str, server_url: str) -> Iterator[Callable[[], float]]:
+    """What measures how many reads of one row the bare application answers, one process on a database of that kind."""
+    with ExitStack() as running:
+        folder, url = _new_database(running, name, server_url)
+        bare = Service(folder, {"CO_DATABASE_URL": url})
+        running.callback(bare.stop)
+        bare.start("--processes", "1", "--one-at-a-time", program=[sys.executable, "-m", "benchmarks.bare"])
+        (inserted,) = ask_at_once(bare.port, [post("/places", port=bare.port)]).answers
+        asking = [get(f"/places/{json.loads(inserted.body)['id']}", port=bare.port)] * READS
+
+        def read() -> float:
+            asked = ask_at_once(bare.port, asking)
+            if any(answer.status != HTTPStatus.OK for answer in asked.answers):
+                raise WrongOutcome("Each read of the row is to be answered.")
+            return asked.per_second / 1000
+
+        read()
+        yield read
 
 
 @contextmanager
 def application(name: str, server_url: str) -> Iterator[Flask]:
     """The flows at work on a new database of that kind: SQLite, or PostgreSQL on the server."""
     with ExitStack() as running:
-        folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
-        if name == "SQLite":
-            url = f"sqlite:///{folder / 'conference.db'}"
-        else:
-            url = running.enter_context(postgres.database(server_url))
+        folder, url = _new_database(running, name, server_url)
         migrations.upgrade(url)
         yield running.enter_context(database_of(url, var=folder))
+
+
+def _new_database(running: ExitStack, name: str, server_url: str) -> tuple[Path, str]:
+    """A folder and the address of an empty database of that kind, both until `running` ends."""
+    folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
+    if name == "SQLite":
+        return folder, f"sqlite:///{folder / 'conference.db'}"
+    return folder, running.enter_context(postgres.database(server_url))
 
 
 def new_groups(number: int) -> Iterator[tuple[UUID, wall_time]]:

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from datetime import time as wall_time
+from unittest.mock import ANY
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import create_engine, func, select
 
-from benchmarks import p2_last_slot, p3_year_of_rounds
+from benchmarks import bare, p2_last_slot, p3_year_of_rounds
 from benchmarks.gate import Answer, Round
 from benchmarks.report import Goal, Measured, WrongOutcome, as_json, table
 from conference_orchestrator.kernel.database import Model, db
@@ -120,6 +121,35 @@ def test_a_named_slot_with_another_outcome_has_no_figure(wrong):
     p2_last_slot.must_be_taken_once(Round(1.0, [Answer(200, b"{}"), TAKEN]))
     with pytest.raises(WrongOutcome):
         p2_last_slot.must_be_taken_once(Round(1.0, wrong))
+
+
+def test_the_bare_application_reads_the_row_that_it_inserted(tmp_path):
+    engine = create_engine(f"sqlite:///{tmp_path / 'bare.db'}")
+    bare.Base.metadata.create_all(engine)
+    asking = bare.create_app(engine).test_client()
+    inserted = asking.post("/places").json["id"]
+    assert asking.get(f"/places/{inserted}").json == {"id": inserted, "name": "the last slot", "created_at": ANY}
+    engine.dispose()
+
+
+@pytest.mark.parametrize("name", ["SQLite", "PostgreSQL"])
+def test_a_year_of_rounds_is_measured_in_milliseconds_and_in_reads_of_the_same_rounds(name, postgres_server):
+    in_ms, in_reads = p3_year_of_rounds.measured(name, postgres_server, definitions=1, rounds=2)
+    assert (in_ms.unit, in_reads.unit) == ("ms", "reads")
+    (first, second), (first_limit, second_limit) = (
+        [reads / ms for reads, ms in zip(of_reads, of_ms, strict=True)]
+        for of_reads, of_ms in [(in_reads.ours, in_ms.ours), (in_reads.limit, in_ms.limit)]
+    )
+    assert (first, second) == pytest.approx((first_limit, second_limit)), "one rate for each round"
+    assert min(first, second) > 0
+
+
+def test_where_a_read_is_not_answered_there_is_no_figure(postgres_server, monkeypatch):
+    with p3_year_of_rounds.reads_per_ms("SQLite", postgres_server) as read:
+        unanswered = Round(1.0, [Answer(200, b"{}"), Answer(404, b"{}")])
+        monkeypatch.setattr(p3_year_of_rounds, "ask_at_once", lambda *_: unanswered)
+        with pytest.raises(WrongOutcome, match="answered"):
+            read()
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])
