@@ -14,7 +14,7 @@ from uuid import UUID
 from conference_orchestrator.flows import clashing, series_inviting
 from conference_orchestrator.flows.hosting import tell_of_series
 from conference_orchestrator.flows.reconciling import Present, present, reconcile
-from conference_orchestrator.flows.rounds import Touched, cancel_session, group_of, with_offers
+from conference_orchestrator.flows.rounds import Touched, cancel_session, group_of, with_consequences
 from conference_orchestrator.flows.waiting import offer_freed
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Conflict, Invalid, RuleBroken
@@ -121,7 +121,7 @@ def change_series(
         touched = replace(touched, warnings=tuple(seen.warnings))
         tx.record("series.change", changing, by=by)
         if preview:
-            touched = with_offers(tx, group, touched)
+            touched = with_consequences(tx, group, touched)
             tx.undo()
     return touched if preview or seen is None else seen
 
@@ -165,7 +165,7 @@ def add_exception(
         touched = replace(touched, warnings=tuple(seen.warnings))
         tx.record(f"exception.{added.kind}", changing, by=by)
         if preview:
-            touched = with_offers(tx, group, touched)
+            touched = with_consequences(tx, group, touched)
             tx.undo()
     return touched if preview or seen is None else seen
 
@@ -194,7 +194,7 @@ def remove_exception(
         tell_of_series(tx, changing.id, group_id=group.id)
         tx.record("exception.remove", changing, by=by)
         if preview:
-            touched = with_offers(tx, group, touched)
+            touched = with_consequences(tx, group, touched)
             tx.undo()
     return touched
 
@@ -215,7 +215,7 @@ def close_series(series_id: UUID, *, by: Principal, expected: int | None = None,
         tell_of_series(tx, closing.id, group_id=group.id)
         tx.record("series.close", closing, by=by)
         if preview:
-            touched = with_offers(tx, group, touched)
+            touched = with_consequences(tx, group, touched)
             tx.undo()
     return touched
 
@@ -259,7 +259,8 @@ def _concerned(by: SeriesException, *, now: datetime) -> list[Session]:
 
 def _standing(of: Series, by: SeriesException, *, now: datetime) -> list[tuple[Series, Present]]:
     """How the series stands on the dates of the exception that are to come: by each rule that holds on some of them."""
-    rules = series.rules_from(of, max(of.today(now=now), by.occurrence_on))
+    yesterday = now.date() - timedelta(days=1)  # somewhere it is still yesterday, by the clocks of one of the rules
+    rules = series.rules_from(of, max(yesterday, by.occurrence_on))
     holding = [rules[0], *(rule for rule in rules[1:] if rule.first_on <= by.last_on)]
     return [
         (

@@ -62,6 +62,11 @@ def tell_of_series(tx: Transaction, *series_ids: UUID, group_id: UUID) -> None:
         tx.after(*map(issue_series_later, series_ids))
 
 
+def series_to_tell_of(tx: Transaction) -> list[UUID]:
+    """The series of which somebody is told after the commit."""
+    return list(dict.fromkeys(UUID(task.payload["series"]) for task in tx.tasks if task.kind == "issue-series"))
+
+
 def issue_series_later(series_id: UUID) -> Task:
     """The wake-up for `series_inviting.issue`."""
     return Task(kind="issue-series", payload={"series": str(series_id)}, lock=f"series:{series_id}", rank=Rank.URGENT)

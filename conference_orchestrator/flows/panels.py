@@ -217,9 +217,7 @@ def not_reached(request_id: UUID, *, by: Principal, expected: int | None = None)
             raise RuleBroken("The case has no slot that has begun.", state=request.state)
         because = f"The session did not reach its slot of {wording.moment(slot.starts_at, group.time_zone)}."
         allocations.release(request.id, at=tx.now)
-        line = waiting_list.line(group.id)
-        since = waiting_list.next_waiting_since(allocation.tally(line), now=tx.now)
-        request.not_reached(since=since, because=because)
+        request.not_reached(since=waiting_list.next_waiting_since(group.id, now=tx.now), because=because)
         tx.record("request.not-reached", request, by=by)
         db.session.flush()
         cause = f"request:{request.id}:not-reached:{request.version}"
@@ -356,7 +354,7 @@ def _wait(waits: ConsultationRequest, found: Situation, *, by: Principal, expect
         if waits.state == State.WAITING:
             _explain_anew(waits, why)
         else:
-            waits.wait(since=waiting_list.next_waiting_since(ahead, now=tx.now), because=why)
+            waits.wait(since=waiting_list.next_waiting_since(waits.group_id, now=tx.now), because=why)
             tx.record("request.wait", waits, by=by)
             cause = f"request:{waits.id}:waiting:{waits.version}"
             requests.write_waiting(waits)

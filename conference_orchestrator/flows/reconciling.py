@@ -6,7 +6,7 @@ moved stays where it is, unless an exception moves that very date; one that a pe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -26,6 +26,7 @@ from conference_orchestrator.scheduling.series import Series
 from conference_orchestrator.scheduling.sessions import Session, Slot, State
 
 FEWER_SLOTS = "The round has fewer slots now; it comes first when a slot is free."
+OFFER_GONE = "The round has fewer slots now: the one that it was offered is gone."
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,11 @@ class Present:
 def present(of: Series, *, from_on: date, now: datetime, until_on: date | None = None) -> Present:
     """Lock the series' sessions from that date on; the caller has locked the group and the series.
 
-    It is planned as far as its horizon, its last session, and `until_on`.
+    It is planned as far as its horizon and `until_on`; of what is further ahead only the dates that have a session.
     """
     rows = {row.occurrence_on: row for row in sessions.from_date(of.id, from_on)}
-    until = max([of.horizon(now=now)[1], *rows, until_on or from_on])
-    return Present(from_on, until, rows, _plan(of, from_on, until))
+    until = max(of.horizon(now=now)[1], until_on or from_on)
+    return Present(from_on, until, rows, _plan(of, from_on, until, also=rows))
 
 
 def reconcile(
@@ -57,9 +58,11 @@ def reconcile(
     session that stands on a new date already is left alone.
     """
     conferences.hold([row.id for row in before.rows.values()])
-    # The last session may have its new date in the same week or month, and yet beyond what is made so far.
-    ahead = {None: timedelta(), False: timedelta(days=6), True: timedelta(days=30)}[monthly]
-    after = _plan(changed, before.first, before.until + ahead)
+    # A session may have its new date in the same week or month, and yet beyond what is made so far.
+    near = {None: 0, False: 6, True: 30}[monthly]
+    far = [on for on in before.rows if on + timedelta(days=near) > before.until]
+    also = {on + timedelta(days=by) for on in far for by in range(-near, near + 1)}
+    after = _plan(changed, before.first, before.until, also=also)
     coming = {on: row for on, row in before.rows.items() if row.state == State.PLANNED and row.starts_at > tx.now}
     gone = [on for on in coming if on in before.plan.sessions and on not in after.sessions]
     known = before.rows.keys() | before.plan.sessions.keys()
@@ -83,8 +86,8 @@ def reconcile(
     return touched
 
 
-def _plan(of: Series, first: date, until: date) -> Plan:
-    return of.plan(exceptions.in_plan(of.id), from_on=first, until_on=until)
+def _plan(of: Series, first: date, until: date, *, also: Collection[date]) -> Plan:
+    return of.plan(exceptions.in_plan(of.id), from_on=first, until_on=until, also=also)
 
 
 def _leave_out(tx: Transaction, row: Session, group: ExpertGroup, reason: str) -> Touched:
@@ -132,13 +135,19 @@ def _lay_out(tx: Transaction, row: Session, of: Series, group: ExpertGroup, star
     if (row.starts_at, row.ends_at) == (starts_at, wanted[-1][1]):
         alike.append(session_uid(row.id))
     moved = [one for one in held if one not in losing and not _is_among(_slot(one), wanted)]
+    gone = {slot.number for slot in row.slots if slot.number > of.slots}
+    shifted = {slot.number for slot in row.slots if slot.number not in gone and not _is_among(slot, wanted)}
     touched = _displace(tx, losing, row, group)
     sessions.lay_out(row, of, starts_at, at=tx.now)
     rounds.explain_move(moved, row)
     if row.conference is not None:
         row.conference.host_margin_minutes = of.host_margin_minutes
     db.session.flush()
-    return touched + _without(rounds.rearranged(tx, row, group), _holders(alike))
+    offered = [
+        *rounds.end_offers(tx, row, group, because=OFFER_GONE, numbers=gone),
+        *rounds.end_offers(tx, row, group, because=rounds.OFFER_MOVED, numbers=shifted),
+    ]
+    return touched + _without(rounds.rearranged(tx, row, group, offered), _holders(alike))
 
 
 def _slot(request: ConsultationRequest) -> Slot:
@@ -191,5 +200,5 @@ def _keep(tx: Transaction, row: Session, of: Series) -> Touched:
 
 
 def _holders(uids: Iterable[str]) -> list[UUID]:
-    """Who holds these calendar objects, once for each object."""
-    return [person for _, person in invitations.answers_by_person(list(uids))]
+    """Who is told of these calendar objects, once for each object."""
+    return list(invitations.told_by_themselves(list(uids)))

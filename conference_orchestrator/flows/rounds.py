@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from conference_orchestrator.flows import clashing, expecting, hosting, offering, waiting
+from conference_orchestrator.flows import clashing, expecting, hosting, offering, series_inviting, waiting
 from conference_orchestrator.flows.hosting import ensure_later, issue_later
 from conference_orchestrator.flows.inviting import request_uid, session_uid
 from conference_orchestrator.flows.waiting import offer_freed
@@ -21,7 +21,6 @@ from conference_orchestrator.ledger import invitations
 from conference_orchestrator.network import expert_groups
 from conference_orchestrator.network.expert_groups import ExpertGroup
 from conference_orchestrator.scheduling import (
-    allocation,
     allocations,
     conferences,
     requests,
@@ -136,7 +135,7 @@ def move(
             tx.record("session.move", moving, by=by)
         touched = replace(touched, warnings=tuple(clashing.of_sessions([moving])))
         if preview:
-            touched = with_offers(tx, group, touched)
+            touched = with_consequences(tx, group, touched)
             tx.undo()
     return touched if preview else replace(session(session_id, by=by), warnings=touched.warnings)
 
@@ -155,17 +154,21 @@ def cancel(
         hosting.tell_of_series(tx, cancelling.series_id, group_id=group.id)
         tx.record("session.cancel", cancelling, by=by, reason=reason)
         if preview:
-            touched = with_offers(tx, group, touched)
+            touched = with_consequences(tx, group, touched)
             tx.undo()
     return touched if preview else session(session_id, by=by)
 
 
-def with_offers(tx: Transaction, group: ExpertGroup, touched: Touched) -> Touched:
-    """For a preview, just before it is undone: whom the change touches, and who is then offered a free slot."""
+def with_consequences(tx: Transaction, group: ExpertGroup, touched: Touched) -> Touched:
+    """For a preview, just before it is undone: whom the change touches, and who gets mails by what follows from it.
+
+    These are who is then offered a free slot, and who holds the round as one object.
+    """
     offered = offering.foreseen(tx, group) if waiting.will_be_offered(tx) else []
     new = tuple(request.id for request in offered if request.id not in touched.requests)
-    told = tuple(request.requester_id for request in offered)
-    return replace(touched, requests=touched.requests + new, told=touched.told + told)
+    holders = [person for one in hosting.series_to_tell_of(tx) for person in series_inviting.foreseen(tx, one, group)]
+    told = (*touched.told, *(request.requester_id for request in offered), *holders)
+    return replace(touched, requests=touched.requests + new, told=told)
 
 
 def move_session(tx: Transaction, moving: Session, group: ExpertGroup, starts_at: datetime) -> Touched:
@@ -176,7 +179,7 @@ def move_session(tx: Transaction, moving: Session, group: ExpertGroup, starts_at
     explain_move(requests.holding_slots_of(moving.id), moving)
     # A free slot of it may suit at the new hour whom it did not suit, or who did not take it, at the old one.
     offer_freed(tx, group)
-    return rearranged(tx, moving, group)
+    return rearranged(tx, moving, group, end_offers(tx, moving, group, because=OFFER_MOVED))
 
 
 def explain_move(cases: Sequence[ConsultationRequest], moved: Session) -> None:
@@ -186,17 +189,28 @@ def explain_move(cases: Sequence[ConsultationRequest], moved: Session) -> None:
         request.allocation.moved(wording.moment(request.allocation.slot.starts_at, moved.time_zone))
 
 
-def rearranged(tx: Transaction, changed: Session, group: ExpertGroup) -> Touched:
-    """The times of the session or of its slots changed: the meeting follows, and people are told the new hour.
+def end_offers(
+    tx: Transaction, changed: Session, group: ExpertGroup, *, because: str, numbers: Collection[int] | None = None
+) -> list[ConsultationRequest]:
+    """Who was offered a slot of the session, or the slots of these numbers, was told what does not hold any more.
 
-    Who was offered a slot of it was told an hour that does not hold any more: the offer ends, the requester is told,
-    and it may be made anew.
+    The offer ends, the requester is told why, and it may be made anew; who they were.
     """
-    offered = waiting.take_back_offers(tx, changed.id, group, because=OFFER_MOVED)
+    offered = waiting.take_back_offers(tx, changed.id, group, because=because, numbers=numbers)
     if offered:
         db.session.flush()
         cause = f"session:{changed.id}:moved:{changed.version}"
         waiting.tell_waiting(tx, offered, group, positions=waiting_list.positions(group.id), cause=cause)
+    return offered
+
+
+def rearranged(
+    tx: Transaction, changed: Session, group: ExpertGroup, offered: Sequence[ConsultationRequest]
+) -> Touched:
+    """The times of the session or of its slots changed: the meeting follows, and people are told the new hour.
+
+    `offered` are those who lost an offer by it, see `end_offers`.
+    """
     touched = _touched(changed, offered, also_told=[request.requester_id for request in offered])
     conference = conferences.of_session(changed.id, lock=True)
     if conference is not None and conference.is_wanted:
@@ -232,8 +246,7 @@ def displace(tx: Transaction, displaced: Sequence[ConsultationRequest], group: E
     """Put the requests first on the waiting list, in the order of their slots, without their slots."""
     if not displaced:
         return
-    line = waiting_list.line(group.id)
-    since = waiting_list.next_waiting_since(allocation.tally(line), now=tx.now)
+    since = waiting_list.next_waiting_since(group.id, now=tx.now)
     for place, request in enumerate(displaced):
         allocations.release(request.id, at=tx.now)
         request.wait(since=since + timedelta(microseconds=place), because=[because], displaced=True)
@@ -258,10 +271,13 @@ def group_of(group_id: UUID, *, by: Principal, thing: str, lock: bool = False) -
 
 
 def _touched(touching: Session, offered: Sequence[ConsultationRequest], *, also_told: Sequence[UUID] = ()) -> Touched:
-    """Everyone who holds a calendar object of it gets one mail, who loses a slot or an offer another."""
+    """Everyone who holds a calendar object of it gets one mail, who loses a slot or an offer another.
+
+    Who holds the round as one object gets the mails that `with_consequences` foresees.
+    """
     holders = requests.holding_slots_of(touching.id)
     uids = [session_uid(touching.id), *(request_uid(request.id) for request in holders)]
-    told = [person for _, person in invitations.answers_by_person(uids)]
+    told = invitations.told_by_themselves(uids)
     return Touched(
         sessions=(touching.id,),
         requests=tuple(request.id for request in (*holders, *offered)),

@@ -23,7 +23,7 @@ from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.outbox import Rank
 from conference_orchestrator.kernel.principal import SYSTEM
 from conference_orchestrator.kernel.times import rfc3339
-from conference_orchestrator.kernel.transaction import transaction
+from conference_orchestrator.kernel.transaction import Transaction, transaction
 from conference_orchestrator.ledger import invitations, series_calendars
 from conference_orchestrator.ledger.invitations import Method
 from conference_orchestrator.ledger.messages import Draft
@@ -48,17 +48,31 @@ def issue(series_id: UUID) -> None:
     """Send everybody who holds the series, or is to hold it, what is different from what the person holds."""
     with transaction() as tx:
         group = expert_groups.get(series.get(series_id).group_id, visible_to=SYSTEM, lock=True)
-        issuing = series.get(series_id, lock=True)
-        chosen = expert_groups.series_holders(expert_groups.members_of([group.id]).get(group.id, ()))
-        known = clinicians.by_ids(chosen)
-        wanted = {person: is_whole for person, is_whole in chosen.items() if person in known}
-        drafts: list[Draft] = []
-        for uid, content in _objects(issuing, group, is_wanted=bool(wanted), now=tx.now):
-            steps, shown = series_calendars.issue(uid, content, wanted, series_id=issuing.id, at=tx.now)
-            if shown is not None:
-                _take_answers_over(uid, [step for step in steps if step.is_new], shown, at=tx.now)
-                drafts += _drafts(uid, steps, shown, now=tx.now)
-        delivering.tell(tx, *drafts)
+        delivering.tell(tx, *_due(series.get(series_id, lock=True), group, now=tx.now))
+
+
+def foreseen(tx: Transaction, series_id: UUID, group: ExpertGroup) -> list[UUID]:
+    """Do the same inside a transaction that will be undone, because it follows from what it did; whom each mail is to.
+
+    The caller holds the lock of the group.
+    """
+    db.session.flush()
+    people = [one.to.clinician_id for one in _due(series.get(series_id), group, now=tx.now)]
+    return [person for person in people if person is not None]
+
+
+def _due(issuing: Series, group: ExpertGroup, *, now: datetime) -> list[Draft]:
+    """Have the ledger say what everybody is to hold; the mails that say so."""
+    chosen = expert_groups.series_holders(expert_groups.members_of([group.id]).get(group.id, ()))
+    known = clinicians.by_ids(chosen)
+    wanted = {person: is_whole for person, is_whole in chosen.items() if person in known}
+    drafts: list[Draft] = []
+    for uid, content in _objects(issuing, group, is_wanted=bool(wanted), now=now):
+        steps, shown = series_calendars.issue(uid, content, wanted, series_id=issuing.id, at=now)
+        if shown is not None:
+            _take_answers_over(uid, [step for step in steps if step.is_new], shown, at=now)
+            drafts += _drafts(uid, steps, shown, now=now)
+    return drafts
 
 
 def write_down(of: Series, group: ExpertGroup, *, now: datetime) -> None:
@@ -96,7 +110,10 @@ def _objects(
     kept = {state.uid: state for state in series_calendars.open_of_series(of.id)}
     for uid, following in pairwise([*sorted(kept.keys() - {current}), current]):
         ruled = SeriesContent.from_json(kept[uid].content)
-        last = _last_start(ruled, _first_on(following) - timedelta(days=1))
+        ends_on = _first_on(following) - timedelta(days=1)
+        if of.closed_at is not None:
+            ends_on = min(ends_on, times.wall(of.closed_at, of.time_zone).date())
+        last = _last_start(ruled, ends_on)
         yield uid, _as_held(replace(ruled, until=last), of, None, now=now) if last else None
         if last is None or last <= now:
             kept[uid].ended_at = now
@@ -137,10 +154,10 @@ def _ruled(of: Series, group: ExpertGroup, kept: SeriesContent | None, *, now: d
 
 
 def _plan(of: Series, *, now: datetime) -> Plan:
-    """From today on the rule with its exceptions, as far ahead as sessions are made or exceptions entered."""
+    """From today on the rule with its exceptions, as far as sessions are made, and the dates of exceptions."""
     today, horizon = of.horizon(now=now)
-    ahead = [one.last_on for one in exceptions.of_series(of.id)]
-    return of.plan(exceptions.in_plan(of.id), from_on=today, until_on=max([horizon, *ahead]))
+    ahead = {on for one in exceptions.of_series(of.id) for on in of.dates(max(one.occurrence_on, today), one.last_on)}
+    return of.plan(exceptions.in_plan(of.id), from_on=today, until_on=horizon, also=ahead)
 
 
 def _first_start(of: Series, kept: SeriesContent | None, plan: Plan) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from conference_orchestrator.flows import delivering
@@ -53,13 +53,26 @@ def tell_waiting(
 
 
 def take_back_offers(
-    tx: Transaction, session_id: UUID, group: ExpertGroup, *, because: str
+    tx: Transaction, session_id: UUID, group: ExpertGroup, *, because: str, numbers: Collection[int] | None = None
 ) -> list[ConsultationRequest]:
-    """End the open offers of a session's slots: who had them waits on, in the same place, and the slots are free."""
-    offered = [r for r in requests.holding_slots_of(session_id, lock=True, offered=True) if r.state == State.OFFERED]
+    """End the open offers of a session's slots: who had them waits on, in the same place, and the slots are free.
+
+    With `numbers` only those of the slots of these numbers.
+    """
+    held = requests.holding_slots_of(session_id, lock=True, offered=True)
+    offered = [
+        request
+        for request in held
+        if request.state == State.OFFERED and (numbers is None or _slot_number(request) in numbers)
+    ]
     for request in offered:
         allocations.release(request.id, at=tx.now)
         request.offer_ended(because)
     if offered:
         offer_freed(tx, group)
     return offered
+
+
+def _slot_number(request: ConsultationRequest) -> int:
+    assert request.allocation is not None, "it is offered a slot"
+    return request.allocation.slot.number

@@ -341,6 +341,12 @@ def of_person(clinician_id: UUID, uids: Collection[str]) -> Sequence[Invitation]
     ).all()
 
 
+def told_by_themselves(uids: Collection[str]) -> Sequence[UUID]:
+    """Who holds a REQUEST of the UIDs, once for each; without those who are told of it as a date of a series."""
+    holding = select(Invitation.clinician_id).where(Invitation.uid.in_(uids), Invitation.method == Method.REQUEST)
+    return db.session.scalars(holding.where(Invitation.carried.is_(False))).all()
+
+
 def answers_by_person(uids: Sequence[str]) -> dict[tuple[str, UUID], str | None]:
     """What each holder of a REQUEST of the UIDs answered."""
     statement = select(Invitation.uid, Invitation.clinician_id, Invitation.answer).where(

@@ -34,6 +34,7 @@ SENTENCES = (
     _("The session in which it was offered a slot has moved."),
     _("The session did not reach its slot of %(moment)s."),
     _("The round has fewer slots now; it comes first when a slot is free."),
+    _("The round has fewer slots now: the one that it was offered is gone."),
     # Why a free slot does not suit, and for how many of them that holds.
     _("The slot has passed."),
     _("The request may not be discussed before %(day)s."),

@@ -109,13 +109,12 @@ class Wish:
 
 @dataclass(frozen=True, kw_only=True)
 class Ahead:
-    """How many requests of one kind are ahead in line, waiting since when, and the latest of them since when."""
+    """How many requests of one kind are ahead in line, the first of them waiting since when."""
 
     displaced: bool
     urgency: str
     count: int
     since: datetime
-    latest: datetime
 
 
 @dataclass(frozen=True)
@@ -219,7 +218,7 @@ def tally(ahead: Sequence[Wish]) -> list[Ahead]:
     for wish in ahead:
         kinds.setdefault((wish.displaced, wish.urgency), []).extend([wish.waiting_since] if wish.waiting_since else [])
     return [
-        Ahead(displaced=displaced, urgency=urgency, count=len(since), since=min(since), latest=max(since))
+        Ahead(displaced=displaced, urgency=urgency, count=len(since), since=min(since))
         for (displaced, urgency), since in kinds.items()
     ]
 

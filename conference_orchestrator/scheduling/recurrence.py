@@ -89,11 +89,6 @@ def occurrences(
     return tuple(Occurrence(on, *times.on_the_wall(datetime.combine(on, start_time), time_zone)) for on in found)
 
 
-def has_date(rule: Rule, on: date, *, starts_on: date) -> bool:
-    """Whether the rule yields that date."""
-    return any(True for _ in dates(rule, starts_on=starts_on, from_on=on, until_on=on))
-
-
 def pairs(gone: Iterable[date], new: Iterable[date], *, monthly: bool) -> dict[date, date]:
     """Which new date takes the place of one that is gone: one by one in order within the ISO week, or the month.
 

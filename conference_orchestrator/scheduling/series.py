@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import Any
@@ -91,17 +91,19 @@ class Series(Arranged, Versioned, Model):
         """The date on the wall of the series."""
         return times.wall(now, self.time_zone).date()
 
-    def plan(self, exceptions: Exceptions, *, from_on: date, until_on: date) -> Plan:
-        """The sessions that are to be from one date to another, both included.
+    def plan(
+        self, exceptions: Exceptions, *, from_on: date, until_on: date, also: Collection[date] = frozenset()
+    ) -> Plan:
+        """The sessions that are to be from one date to another, both included, and of those after it what is on `also`.
 
         A session that an exception moved or added is planned however far ahead it lies. Invalid, naming the rule, when
-        there are more than a series may have.
+        there are more from one date to the other than a series may have.
         """
         first, last = max(from_on, self.first_on), self.ends_on or date.max
         occurrences = self._occurrences(first, min(until_on, last))
         until = occurrences[-1].on if occurrences else first
         # The rule may have changed since a move was entered, and then its date is none any more.
-        ahead = [on for on in exceptions.moves if on > until and self.has_date(on)]
+        ahead = [on for on in exceptions.moves.keys() | also if on > until and self.has_date(on)]
         occurrences = [*occurrences, *(Occurrence(on, *self._on_the_wall(on)) for on in ahead)]
         extras = {on: at or self.start_on(on) for on, at in exceptions.extras.items() if first <= on <= last}
         return planning.plan(
@@ -120,10 +122,12 @@ class Series(Arranged, Versioned, Model):
 
     def has_date(self, on: date) -> bool:
         """Whether the rule yields that date, whatever exceptions make of it."""
-        last = self.ends_on or date.max
-        return self.first_on <= on <= last and recurrence.has_date(
-            recurrence.parse(self.rule), on, starts_on=self.starts_on
-        )
+        return any(True for _ in self.dates(on, on))
+
+    def dates(self, first: date, last: date) -> Iterator[date]:
+        """The dates that the rule yields from one to the other, both included, whatever exceptions make of them."""
+        within = {"from_on": max(first, self.first_on), "until_on": min(last, self.ends_on or date.max)}
+        return recurrence.dates(recurrence.parse(self.rule), starts_on=self.starts_on, **within)
 
     def start_on(self, on: date) -> datetime:
         """The instant at which the clocks of the series show its start on that date."""

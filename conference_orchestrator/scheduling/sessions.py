@@ -209,7 +209,7 @@ def lay_out(session: Session, series: Series, starts_at: datetime, *, at: dateti
         added = Slot(session_id=session.id, number=number, starts_at=begin, ends_at=end, withdrawn=False, created_at=at)
         db.session.add(added)
     if session.starts_at != starts_at:
-        session.quorum_warned_at = session.at_risk_since = session.kept_at = None
+        session.quorum_warned_at = session.at_risk_since = session.kept_at = session.reason = None
     session.starts_at, session.ends_at = starts_at, wanted[-1][1]
     session.time_zone = series.time_zone
 

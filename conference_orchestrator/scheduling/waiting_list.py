@@ -160,12 +160,13 @@ def ahead_of(wish: Wish, group_id: UUID) -> list[Ahead]:
     return [Ahead(**row) for row in rows]
 
 
-def next_waiting_since(ahead: Sequence[Ahead], *, now: datetime) -> datetime:
-    """An instant later than any of those ahead waits since; the caller has locked the group before it read the line.
+def next_waiting_since(group_id: UUID, *, now: datetime) -> datetime:
+    """An instant later than any request of the group waits since; the caller has locked the group.
 
-    Two requests that come at the same time thus have different places, in the order in which they were written.
+    Two requests that come at the same time thus have different places, in the order in which they were written. One
+    that is offered a slot counts: it waits on from the same instant if it does not take it.
     """
-    latest = max((one.latest for one in ahead), default=None)
+    latest = db.session.scalar(_latest_in_line(), {"group": group_id})
     return now if latest is None or latest < now else latest + timedelta(microseconds=1)
 
 
@@ -239,7 +240,14 @@ def _ahead() -> Select[*tuple[Any, ...]]:
         of.displaced > bindparam("displaced"),
         and_(of.displaced == bindparam("displaced"), earlier),
     )
-    first, last = func.min(of.waiting_since).label("since"), func.max(of.waiting_since).label("latest")
-    counted = select(of.displaced, of.urgency, func.count().label("count"), first, last)
+    counted = select(of.displaced, of.urgency, func.count().label("count"), func.min(of.waiting_since).label("since"))
     in_line = (of.group_id == bindparam("group"), of.state == State.WAITING)
     return counted.where(*in_line, further).group_by(of.displaced, of.urgency)
+
+
+@cache
+def _latest_in_line() -> Select[*tuple[Any, ...]]:
+    of = ConsultationRequest
+    return select(func.max(of.waiting_since)).where(
+        of.group_id == bindparam("group"), of.state.in_([State.WAITING, State.OFFERED])
+    )

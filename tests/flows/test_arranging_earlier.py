@@ -138,6 +138,20 @@ class TestBeforeTheChange:
         assert changing.on(FIRST).starts_at == TUESDAY + HOUR
 
 
+    def test_its_last_day_lasts_as_long_as_by_its_own_clocks(self, round_of_tuesdays: Stage) -> None:
+        """At one in the afternoon in Berlin the day after has begun in Auckland, where the round goes from then on."""
+        moving = Round(round_of_tuesdays)
+        changes = {"from_on": SECOND + timedelta(days=1), "time_zone": "Pacific/Auckland"}
+        arranging.change_series(moving.id, changes, by=HELPDESK)
+        evening = TUESDAY + WEEK + 8 * HOUR
+        moving.add(SECOND, "move", starts_at=evening)
+        moving.stage.house.clock.at = TUESDAY + WEEK + 2 * HOUR
+        moving.remove(SECOND)
+        assert moving.on(SECOND).starts_at == evening, "its usual hour has passed"
+        moving.add(SECOND, "skip")
+        assert moving.on(SECOND).state == "cancelled"
+
+
 class TestOnceTheChangeHolds:
     def test_the_rule_of_before_says_nothing_any_more(self, changing: ChangingRound) -> None:
         changing.stage.house.clock.move_on(4 * WEEK)

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import update
 
-from conference_orchestrator.flows import absences, directory, rostering, rounds, watching
+from conference_orchestrator.flows import absences, arranging, directory, rostering, rounds, watching
 from conference_orchestrator.kernel.database import db
 from conference_orchestrator.kernel.errors import Conflict, Invalid, NotFound, RuleBroken, Stale
 from conference_orchestrator.kernel.principal import Principal, Role
@@ -186,6 +186,13 @@ class TestKeeping:
         kept = rostering.keep(tuesday(at_risk).id, "The leads decide alone.", by=at_risk.coordinator)
         assert (kept.risk, kept.session.kept_at) == ("kept", TUESDAY - 20 * HOUR)
         assert tuesday(at_risk).reason == "The leads decide alone."
+
+    def test_the_reason_goes_with_the_hour_for_which_it_was_said(self, at_risk: Stage) -> None:
+        rostering.keep(tuesday(at_risk).id, "The leads decide alone.", by=HELPDESK)
+        later = {"on": TUESDAY.date(), "kind": "move", "starts_at": TUESDAY + 48 * HOUR}
+        arranging.add_exception(tuesday(at_risk).series_id, later, by=HELPDESK)
+        found = tuesday(at_risk)
+        assert (found.starts_at, found.kept_at, found.reason) == (TUESDAY + 48 * HOUR, None, None)
 
     def test_a_session_that_is_not_at_risk_needs_no_decision(self, full: Stage) -> None:
         watching.watch_quorum()

@@ -81,19 +81,20 @@ class TestTheLine:
         assert waiting_list.line(stage.group.id) == [stage.request(request_id).request.wish]
 
     def test_two_who_come_at_the_same_instant_have_different_places_in_their_order(self, stage: Stage) -> None:
-        coming = stage.request(stage.accepted()).request.wish
-        first = waiting_list.next_waiting_since(waiting_list.ahead_of(coming, stage.group.id), now=AT)
+        group, later = stage.group.id, AT + timedelta(seconds=1)
+        first = waiting_list.next_waiting_since(group, now=AT)
         waiting(stage)
-        ahead = waiting_list.ahead_of(coming, stage.group.id)
-        second = waiting_list.next_waiting_since(ahead, now=AT)
-        assert (first, second) == (AT, AT + TICK)
-        assert waiting_list.next_waiting_since(ahead, now=AT + timedelta(seconds=1)) == AT + timedelta(seconds=1)
+        assert (first, waiting_list.next_waiting_since(group, now=AT)) == (AT, AT + TICK)
+        assert waiting_list.next_waiting_since(group, now=later) == later
 
     def test_a_clock_that_goes_back_gives_nobody_a_better_place(self, stage: Stage) -> None:
         waiting(stage, minutes=30)
-        coming = stage.request(stage.accepted()).request.wish
-        ahead = waiting_list.ahead_of(coming, stage.group.id)
-        assert waiting_list.next_waiting_since(ahead, now=AT) > AT + timedelta(minutes=30)
+        assert waiting_list.next_waiting_since(stage.group.id, now=AT) > AT + timedelta(minutes=30)
+
+    def test_who_is_offered_a_slot_has_its_place_meanwhile(self, stage: Stage) -> None:
+        change(waiting(stage), state=State.OFFERED)
+        change(waiting(stage), state=State.WITHDRAWN, waiting_since=AT + timedelta(hours=1))
+        assert waiting_list.next_waiting_since(stage.group.id, now=AT) == AT + TICK
 
     def test_who_comes_next_stands_behind_all_that_are_not_less_urgent(self, stage: Stage) -> None:
         for urgency in ("emergency", "urgent", "urgent", "routine"):

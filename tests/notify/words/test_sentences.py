@@ -61,6 +61,7 @@ FIXED = [
     rounds.OFFER_FELL_OUT,
     rounds.OFFER_MOVED,
     reconciling.FEWER_SLOTS,
+    reconciling.OFFER_GONE,
     standing.CONSENT_LABEL,
     planning.PAUSED,
     planning.SKIPPED,
