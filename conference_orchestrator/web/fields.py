@@ -188,6 +188,13 @@ class Instant(plain.DateTime):
         return cast("datetime", _within_reach(at))
 
 
+class Whole(plain.Nested):
+    """An object that is entered whole, in a change too: what it lacks is missing."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, partial: Any = None, **_more: Any) -> Any:  # noqa: ARG002
+        return super()._deserialize(value, attr, data, partial=False)
+
+
 class Day(plain.Date):
     """A date without a time."""
 

@@ -137,7 +137,6 @@ class TestBeforeTheChange:
         changing.add(SECOND, "skip")
         assert changing.on(FIRST).starts_at == TUESDAY + HOUR
 
-
     def test_its_last_day_lasts_as_long_as_by_its_own_clocks(self, round_of_tuesdays: Stage) -> None:
         """At one in the afternoon in Berlin the day after has begun in Auckland, where the round goes from then on."""
         moving = Round(round_of_tuesdays)

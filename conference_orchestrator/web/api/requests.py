@@ -25,6 +25,7 @@ from conference_orchestrator.web.fields import (
     Instant,
     ItemCode,
     Reference,
+    Whole,
     read,
 )
 from conference_orchestrator.web.idempotency import once
@@ -101,7 +102,7 @@ class RequestCorrection(Form):
         values=ItemValue(allow_none=True),
         metadata={"description": "Answers by the code of the item. A change keeps the others; null takes one back."},
     )
-    imaging = fields.List(fields.Nested(ImagingEntry), validate=Length(max=50))
+    imaging = fields.List(Whole(ImagingEntry), validate=Length(max=50))
     earliest_on = Day(allow_none=True)
     latest_on = Day(allow_none=True)
     attendees = fields.List(Reference(), validate=Length(max=20))
