@@ -179,7 +179,10 @@ def check() -> None:
 @click.argument("revision")
 def downgrade(revision: str) -> None:
     """Take the schema back to REVISION (`base`: to nothing, with all data)."""
-    migrations.downgrade(_settings().database_url, revision)
+    try:
+        migrations.downgrade(_settings().database_url, revision)
+    except LookupError as error:
+        raise click.ClickException(f"The schema cannot be taken back to {revision!r}: {error}.") from error
 
 
 @cli.group()

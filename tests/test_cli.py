@@ -213,6 +213,14 @@ def test_a_dry_run_stores_nothing(network: Callable[..., Ended]) -> None:
     assert "bruges" not in network("export", "hospitals", "-").out
 
 
+def test_a_revision_that_nobody_knows_is_one_clear_line(run: Callable[..., Ended]) -> None:
+    assert run("db", "upgrade").status == 0
+    ended = run("db", "downgrade", "nonsense")
+    assert (ended.status, ended.out, len(ended.err.splitlines())) == (1, "", 1)
+    assert "'nonsense'" in ended.err
+    assert run("db", "check").status == 0
+
+
 def test_the_schema_is_checked_and_can_be_taken_back(run: Callable[..., Ended]) -> None:
     assert run("db", "upgrade").status == 0
     assert run("db", "check").status == 0

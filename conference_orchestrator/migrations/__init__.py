@@ -65,11 +65,15 @@ def upgrade(url: str, revision: str = "head") -> None:
 
 
 def downgrade(url: str, revision: str) -> None:
-    """Take the schema back to an earlier revision, `base` being the empty database."""
+    """Take the schema back to an earlier revision, `base` being the empty database. LookupError when it is none."""
     from alembic import command  # noqa: PLC0415  - see above
+    from alembic.util import CommandError  # noqa: PLC0415  - see above
 
     with _configured(url) as config:
-        command.downgrade(config, revision)
+        try:
+            command.downgrade(config, revision)
+        except CommandError as error:
+            raise LookupError(str(error)) from error
 
 
 def differences(url: str) -> list[Any]:

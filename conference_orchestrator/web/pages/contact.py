@@ -8,7 +8,7 @@ from flask import redirect, render_template, request, url_for
 from werkzeug import Response
 
 from conference_orchestrator.flows import contacting
-from conference_orchestrator.kernel.errors import Invalid
+from conference_orchestrator.kernel.errors import Busy, Invalid
 from conference_orchestrator.kernel.paging import HIGHEST_LIMIT, Paging
 from conference_orchestrator.kernel.principal import ANONYMOUS
 from conference_orchestrator.network import networks
@@ -40,7 +40,7 @@ def contact() -> str:
 @pages.post("/contact")
 @allow("contact.write")
 @limited("contact", most=30, within=timedelta(hours=1))
-def write() -> Response | tuple[str, int]:
+def write() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
     """Write to the helpdesk; a wrong form comes back as entered."""
     entered = {name: value for name in LABELS if (value := request.form.get(name, "").strip())}
     if wrong := ContactEntry().validate(entered):
@@ -50,6 +50,8 @@ def write() -> Response | tuple[str, int]:
         contacting.write(ContactEntry().load(entered))
     except Invalid as error:
         return _page(Form(request.form, _told(error.errors, entered))), 422
+    except Busy as error:
+        return _page(Form(request.form, {"message": [str(error)]})), 429, {"Retry-After": str(error.retry_after)}
     return redirect(url_for("pages.contact", sent="yes"), 303)
 
 

@@ -94,5 +94,8 @@ def test_where_the_captcha_is_on_the_form_needs_it(site, settings, tmp_path):
 
 
 def test_after_three_messages_within_the_hour_the_page_says_to_wait(site):
-    assert [site.post("/contact", FILLED | {"message": str(n)}).status_code for n in range(4)] == [303, 303, 303, 429]
+    answers = [site.post("/contact", FILLED | {"message": f"Question {n}"}) for n in range(4)]
+    assert [answer.status_code for answer in answers] == [303, 303, 303, 429]
     assert len(stored(site)) == 3
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    assert "Question 3</textarea>" in answers[-1].text, "what was written is not lost"

@@ -166,6 +166,14 @@ def test_the_box_is_not_ticked_for_a_statement_that_nobody_has_seen(site):
     assert "checked" not in Reading(answer.text).field("privacy_accepted")
 
 
+def test_the_tick_stays_for_the_statement_that_was_read(site):
+    answer = site.post(FORM, applicant(email="bad"))
+    assert answer.status_code == 422
+    assert "checked" in Reading(answer.text).field("privacy_accepted")
+    unread = site.post(FORM, applicant(email="bad", privacy_accepted=""))
+    assert "checked" not in Reading(unread.text).field("privacy_accepted")
+
+
 def test_without_a_privacy_statement_there_is_no_form(site):
     with site.app.app_context():
         directory.add_network({"code": "new", "name": "New Network"}, by=HELPDESK)
